@@ -21,6 +21,9 @@ pub(crate) struct RunArgs {
     /// Program to measure
     #[arg(long)]
     pub(crate) program: PathBuf,
+    /// Program to compare with: this one as it was before
+    #[arg(long)]
+    pub(crate) against: Option<PathBuf>,
     /// Program that does nothing
     #[arg(long)]
     pub(crate) empty: PathBuf,

@@ -14,6 +14,8 @@ use crate::sets;
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) enum By {
     Tcpentry,
+    /// The program as it was before.
+    Before,
     Ss,
     Floor,
 }
@@ -22,6 +24,7 @@ impl By {
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Tcpentry => "tcpentry",
+            Self::Before => "before",
             Self::Ss => "ss",
             Self::Floor => "floor",
         }
@@ -173,6 +176,7 @@ pub(crate) fn all() -> Vec<Workload> {
 /// The programs that are measured.
 pub(crate) struct Programs<'a> {
     pub(crate) tcpentry: &'a Path,
+    pub(crate) before: Option<&'a Path>,
     pub(crate) empty: &'a Path,
     pub(crate) own: &'a Path,
     /// The folder of the lists of prefixes.
@@ -193,19 +197,20 @@ impl Workload {
     }
 
     /// Returns the contestants.
-    pub(crate) fn contestants(&self) -> Vec<By> {
-        if self.has_rival {
-            vec![By::Tcpentry, By::Ss, By::Floor]
-        } else {
-            vec![By::Tcpentry]
-        }
+    pub(crate) fn contestants(&self, programs: &Programs<'_>) -> Vec<By> {
+        let before = programs.before.map(|_| By::Before);
+        let rivals = [By::Ss, By::Floor].into_iter().filter(|_| self.has_rival);
+        std::iter::once(By::Tcpentry)
+            .chain(before)
+            .chain(rivals)
+            .collect()
     }
 
     /// Returns the command; `number` differs each time, for the socket to be deleted.
     pub(crate) fn run(&self, by: By, programs: &Programs<'_>, number: u32) -> Run {
         let program = programs.tcpentry.as_os_str();
         let words: Vec<String> = match (by, self.kind) {
-            (By::Tcpentry, kind) => ours(kind, number, programs.sets),
+            (By::Tcpentry | By::Before, kind) => ours(kind, number, programs.sets),
             (By::Ss, kind) => theirs(kind, number),
             (By::Floor, Kind::Version | Kind::Exact) => Vec::new(),
             (By::Floor, Kind::Beside(owner, _)) => {
@@ -217,6 +222,7 @@ impl Workload {
         };
         let program = match (by, self.kind) {
             (By::Tcpentry, _) | (By::Floor, Kind::Beside(..)) => program,
+            (By::Before, _) => programs.before.unwrap_or(programs.tcpentry).as_os_str(),
             (By::Ss, _) => "ss".as_ref(),
             (By::Floor, Kind::Version | Kind::Exact) => programs.empty.as_os_str(),
             (By::Floor, _) => programs.own.as_os_str(),
@@ -237,7 +243,7 @@ impl Workload {
         };
         let all = 0..fixture.sockets();
         let named = Ends::of_number;
-        for by in self.contestants() {
+        for by in self.contestants(programs) {
             let run = self.run(by, programs, 0);
             let (done, expected): (Ends, Ends) = match self.kind {
                 Kind::Delete(..) => {
@@ -269,11 +275,16 @@ impl Workload {
 impl Workload {
     /// Checks that each deletes the very socket that is named.
     fn check_exact(&self, programs: &Programs<'_>, fixture: &mut Fixture) -> Result<()> {
-        let (contestants, owner) = match self.kind {
-            Kind::Beside(owner, _) => (&[By::Tcpentry, By::Ss, By::Floor][..], owner),
-            _ => (&[By::Tcpentry, By::Ss][..], OwnerUser::Root),
+        let mut contestants = self.contestants(programs);
+        let owner = match self.kind {
+            Kind::Beside(owner, _) => owner,
+            _ => {
+                // That of one deletion is a program that does nothing.
+                contestants.retain(|by| *by != By::Floor);
+                OwnerUser::Root
+            }
         };
-        for (number, &by) in (1..).zip(contestants) {
+        for (number, by) in (1..).zip(contestants) {
             self.run(by, programs, number).sample()?;
             let deleted = owner.socket(number);
             let others = (0..fixture.sockets()).filter(|other| *other != deleted);

@@ -118,7 +118,7 @@ impl Spread {
 
 impl Measured {
     pub(crate) const HEADER: &str = "\
-operation                                     cpu ms (spread)          wall ms (spread)         peak KiB   ss: cpu   wall   x less: cpu    wall   of floor: cpu    wall";
+operation                                     cpu ms (spread)          wall ms (spread)         peak KiB   ss: cpu   wall   x less: cpu    wall   of floor: cpu    wall   of before: cpu    wall";
 }
 
 impl fmt::Display for Measured {
@@ -143,13 +143,12 @@ impl fmt::Display for Measured {
                 ss.wall_ms.ratio(&ours.wall_ms),
             )?;
         }
-        if let Some(floor) = self.figures.get("floor") {
-            write!(
-                f,
-                "  {:>14.2} {:>7.2}",
-                ours.cpu_ms.ratio(&floor.cpu_ms),
-                ours.wall_ms.ratio(&floor.wall_ms),
-            )?;
+        for (name, width) in [("floor", 14), ("before", 15)] {
+            if let Some(other) = self.figures.get(name) {
+                let cpu = ours.cpu_ms.ratio(&other.cpu_ms);
+                let wall = ours.wall_ms.ratio(&other.wall_ms);
+                write!(f, "  {cpu:>width$.2} {wall:>7.2}")?;
+            }
         }
         Ok(())
     }

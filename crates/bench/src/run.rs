@@ -18,6 +18,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<()> {
     sets::write(&args.out)?;
     let programs = Programs {
         tcpentry: &args.program,
+        before: args.against.as_deref(),
         empty: &args.empty,
         own: &own,
         sets: &args.out,
@@ -91,7 +92,7 @@ fn measure(
     let mut samples: BTreeMap<By, Vec<Sample>> = BTreeMap::new();
     let mut number = 0;
     for _ in 0..rounds * operation.times {
-        for by in operation.contestants() {
+        for by in operation.contestants(programs) {
             samples
                 .entry(by)
                 .or_default()

@@ -136,8 +136,8 @@ fn by_filter(
     let dumps = tables.iter_mut().zip(&queries).collect();
     let (mut found, mut hidden) = (Vec::new(), 0);
     let failures = rows::each_row(dumps, |index, row| {
-        match selections[index].judge(&row, &mut attribution)? {
-            Truth::True => found.push((index, row)),
+        match selections[index].judge(row, &mut attribution)? {
+            Truth::True => found.push((index, row.clone())),
             Truth::Hidden => hidden += 1,
             Truth::False | Truth::Unknown => {}
         }

@@ -1,5 +1,6 @@
 //! Output: for people aligned and coloured, for scripts as tabs or JSON.
 
+mod address;
 mod cells;
 mod columns;
 mod container;

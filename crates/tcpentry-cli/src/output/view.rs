@@ -157,20 +157,19 @@ impl View {
             return Ok(());
         };
         let owners = attribution.owners()?;
-        for owner in owners.of(inode) {
-            match self.processes.get(&owner.process) {
-                Some(known) if known.name == owner.name => {}
-                _ => {
-                    self.processes
-                        .insert(owner.process, ProcessLabel::new(owner));
-                }
-            }
-        }
-        let labels = owners
-            .of(inode)
-            .filter_map(|owner| self.processes.get(&owner.process));
         // Without a label it belongs to a process that this caller may not see.
-        cells.joined(labels.map(|label| &*label.text), BETWEEN_HOLDERS, "?");
+        cells.joined(BETWEEN_HOLDERS, "?", |add| {
+            for owner in owners.of(inode) {
+                let label = self
+                    .processes
+                    .entry(owner.process)
+                    .or_insert_with(|| ProcessLabel::new(owner));
+                if label.name != owner.name {
+                    *label = ProcessLabel::new(owner);
+                }
+                add(&label.text);
+            }
+        });
         Ok(())
     }
 

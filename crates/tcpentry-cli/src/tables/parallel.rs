@@ -4,7 +4,6 @@ use std::num::NonZeroUsize;
 use std::sync::Mutex;
 use std::sync::mpsc::{channel, sync_channel};
 use std::thread;
-use std::vec::Drain;
 
 use tcpentry::{Connection, Error, Query, TcpTable};
 
@@ -49,7 +48,7 @@ pub(super) fn workers_for(count: usize) -> usize {
 /// and its index.
 pub(super) fn dump_each<E>(
     dumps: Vec<(&mut TcpTable, &Query)>,
-    mut take: impl FnMut(usize, Result<Drain<'_, Connection>, Error>) -> Result<(), E>,
+    mut take: impl FnMut(usize, Result<&[Connection], Error>) -> Result<(), E>,
 ) -> Result<(), E> {
     let workers = workers_for(dumps.len());
     let dumps = Mutex::new(dumps.into_iter().enumerate());
@@ -84,7 +83,8 @@ pub(super) fn dump_each<E>(
         for (index, rows) in receiver {
             match rows {
                 Ok(mut rows) => {
-                    take(index, Ok(rows.drain(..)))?;
+                    take(index, Ok(&rows))?;
+                    rows.clear();
                     // A worker that has ended needs no parcel.
                     let _ = returned.send(rows);
                 }
@@ -94,7 +94,7 @@ pub(super) fn dump_each<E>(
         // Where no thread could be started, this one dumps them, one after the other.
         while let Some((index, (table, query))) = next().filter(|_| started == 0) {
             dump(table, query, Vec::new, |rows| match rows {
-                Ok(mut rows) => take(index, Ok(rows.drain(..))),
+                Ok(rows) => take(index, Ok(&rows)),
                 Err(error) => take(index, Err(error)),
             })?;
         }

@@ -14,21 +14,24 @@ use crate::message::print_error;
 /// With several tables, a dump that fails is reported on standard error and the others go on; returns their errors.
 pub(crate) fn each_row<E: From<Error>>(
     mut dumps: Vec<(&mut NamespaceTable, &Query)>,
-    mut visit: impl FnMut(usize, Connection) -> Result<(), E>,
+    mut visit: impl FnMut(usize, &Connection) -> Result<(), E>,
 ) -> Result<Vec<Error>, E> {
     if let [(only, query)] = &mut dumps[..] {
         // Where the kernel leaves out most sockets, looking at all of them twice costs more than it saves.
         let is_of_most = query.states.contains(State::Established) && !query.is_filtered();
         let second = if is_of_most { second_table(only) } else { None };
         let Some(mut second) = second else {
-            for row in only.table.connections(query)? {
-                visit(0, row?)?;
+            let mut rows = only.table.connections(query)?;
+            while let Some(row) = rows.advance()? {
+                visit(0, row)?;
             }
             return Ok(Vec::new());
         };
         let [lower, upper] = query.halves();
         let halves = vec![(&mut only.table, &lower), (&mut second, &upper)];
-        dump_each(halves, |_, rows| rows?.try_for_each(|row| visit(0, row)))?;
+        dump_each(halves, |_, rows| {
+            rows?.iter().try_for_each(|row| visit(0, row))
+        })?;
         return Ok(Vec::new());
     }
     let names: Vec<_> = dumps.iter().map(|(table, _)| table.name.clone()).collect();
@@ -37,7 +40,7 @@ pub(crate) fn each_row<E: From<Error>>(
         .map(|(table, query)| (&mut table.table, query));
     let mut failures = Vec::new();
     dump_each(dumps.collect(), |index, rows| match rows {
-        Ok(mut rows) => rows.try_for_each(|row| visit(index, row)),
+        Ok(rows) => rows.iter().try_for_each(|row| visit(index, row)),
         Err(error) => {
             let name = names[index].as_deref().unwrap_or_default();
             print_error(&format!("{name}: {error}"));

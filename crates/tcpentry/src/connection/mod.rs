@@ -133,6 +133,9 @@ impl fmt::Display for Connection {
 pub struct Cookie(u64);
 
 impl Cookie {
+    /// The cookie of no socket: the kernel counts from 1 on.
+    pub(crate) const NONE: Self = Self(0);
+
     /// Creates the cookie of a value; `None` for the value that means "any".
     pub const fn new(value: u64) -> Option<Self> {
         match value {

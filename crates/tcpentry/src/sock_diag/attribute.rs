@@ -13,8 +13,26 @@ use crate::connection::{Attribute, Connection, Cookie, Inode, TcpInfo};
 /// Reads one socket. `info` says whether `INET_DIAG_INFO` was asked for, so that its absence means
 /// something.
 pub(crate) fn read_socket(bytes: &[u8], info: bool) -> Result<Connection, Malformed> {
+    let mut connection = unread();
+    read_socket_into(bytes, info, &mut connection)?;
+    Ok(connection)
+}
+
+/// Returns a connection to read one [into](read_socket_into).
+pub(super) fn unread() -> Connection {
+    let nowhere = SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0);
+    Connection::named(Pair::v4(nowhere, nowhere), Cookie::NONE, State::Closed)
+}
+
+/// Reads one socket as [`read_socket`] does, in the place of another one: a row of a listing is moved by nobody. After an error
+/// nothing is certain of it.
+pub(super) fn read_socket_into(
+    bytes: &[u8],
+    info: bool,
+    connection: &mut Connection,
+) -> Result<(), Malformed> {
     let mut reader = Reader::new(bytes);
-    let mut connection = fixed_part(&mut reader).ok_or(Malformed)?;
+    fixed_part(&mut reader, connection).ok_or(Malformed)?;
     let mut full = false;
     while let Some((number, value)) = next_attribute(&mut reader)? {
         let mut value_reader = Reader::new(value);
@@ -48,7 +66,7 @@ pub(crate) fn read_socket(bytes: &[u8], info: bool) -> Result<Connection, Malfor
     if info && told && connection.mptcp.is_none() {
         connection.mptcp = Some(false);
     }
-    Ok(connection)
+    Ok(())
 }
 
 /// Reads the ports of a socket as the kernel's programs see them, the local one first.
@@ -57,13 +75,13 @@ pub(super) fn ports_of(bytes: &[u8]) -> Option<(u16, u16)> {
     Some((ports.be16()?, ports.be16()?))
 }
 
-/// Reads `struct inet_diag_msg`.
-fn fixed_part(reader: &mut Reader<'_>) -> Option<Connection> {
+/// Reads `struct inet_diag_msg`, and removes what only attributes tell.
+fn fixed_part(reader: &mut Reader<'_>, into: &mut Connection) -> Option<()> {
     // Taken as a whole, so that its length is looked at once.
     let bytes: [u8; 72] = reader.array()?;
     let mut reader = Reader::new(&bytes);
     let family = reader.u8()?;
-    let state = State::from_kernel(reader.u8()?);
+    let its_state = State::from_kernel(reader.u8()?);
     let _timer = reader.u8()?;
     let _retransmits = reader.u8()?;
     let ports = (reader.be16()?, reader.be16()?);
@@ -72,21 +90,40 @@ fn fixed_part(reader: &mut Reader<'_>) -> Option<Connection> {
         address(family, reader.array()?)?,
     );
     let interface = Interface::new(reader.u32()?);
-    let cookie = u64::from(reader.u32()?) | (u64::from(reader.u32()?) << 32);
+    let its_cookie = u64::from(reader.u32()?) | (u64::from(reader.u32()?) << 32);
     let _expires = reader.u32()?;
-    let recv_queue = reader.u32()?;
-    let send_queue = reader.u32()?;
-    let uid = reader.u32()?;
-    let inode = Inode::new(reader.u32()?);
-    let (pair, mapped) = pair_of(state, addresses, ports)?;
-    Some(Connection {
+    // All of them: nothing of the last socket is left.
+    let Connection {
+        pair,
+        cookie,
+        state,
         mapped,
         recv_queue,
         send_queue,
         uid,
         inode,
-        ..Connection::named(pair.on(interface), Cookie::new(cookie)?, state)
-    })
+        mark,
+        cgroup,
+        mptcp,
+        mptcp_token,
+        v6only,
+        info,
+        attributes,
+        autobound,
+    } = into;
+    *recv_queue = reader.u32()?;
+    *send_queue = reader.u32()?;
+    *uid = reader.u32()?;
+    *inode = Inode::new(reader.u32()?);
+    let (its_pair, is_mapped) = pair_of(its_state, addresses, ports)?;
+    *pair = its_pair.on(interface);
+    *cookie = Cookie::new(its_cookie)?;
+    *state = its_state;
+    *mapped = is_mapped;
+    (*mark, *cgroup, *mptcp, *mptcp_token, *v6only) = (None, None, None, None, None);
+    (*info, *autobound) = (None, None);
+    attributes.clear();
+    Some(())
 }
 
 fn address(family: u8, bytes: [u8; 16]) -> Option<IpAddr> {

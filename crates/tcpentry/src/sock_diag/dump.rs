@@ -2,7 +2,7 @@
 
 use rustix::io::Errno;
 
-use super::attribute::{ports_of, read_socket};
+use super::attribute::{ports_of, read_socket_into, unread};
 use super::bytecode::{Half, Program};
 use super::details::read_details;
 use super::diag::Diag;
@@ -80,6 +80,7 @@ impl Diag {
             refusal: None,
             over: false,
             finished: false,
+            row: unread(),
         })
     }
 }
@@ -128,24 +129,43 @@ pub(crate) struct Dump<'d> {
     /// True once the kernel has finished the running request.
     over: bool,
     finished: bool,
+    /// The last socket.
+    row: Connection,
 }
 
 impl Iterator for Dump<'_> {
     type Item = Result<Connection, DumpError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.finished {
-            return None;
+        match self.advance() {
+            Ok(true) => Some(Ok(self.take_row())),
+            Ok(false) => None,
+            Err(error) => Some(Err(error)),
         }
-        let item = self.step().transpose();
-        if !matches!(item, Some(Ok(_))) {
-            self.finished = true;
-        }
-        item
     }
 }
 
 impl Dump<'_> {
+    /// Reads the next socket into the [row](Self::row); `false` at the end, and after an error.
+    pub(crate) fn advance(&mut self) -> Result<bool, DumpError> {
+        if self.finished {
+            return Ok(false);
+        }
+        let advanced = self.step();
+        self.finished = advanced != Ok(true);
+        advanced
+    }
+
+    /// Returns the last socket.
+    pub(crate) const fn row(&mut self) -> &mut Connection {
+        &mut self.row
+    }
+
+    /// Takes the last socket.
+    pub(crate) fn take_row(&mut self) -> Connection {
+        std::mem::replace(&mut self.row, unread())
+    }
+
     /// Returns the number of the datagram that the last socket came with. The kernel fills one datagram ahead:
     /// it stands at the end of the next one.
     pub(crate) fn datagram(&self) -> u64 {
@@ -179,8 +199,8 @@ impl Dump<'_> {
         }
     }
 
-    /// Reads the next socket that has not been yielded yet; `None` at the end.
-    fn step(&mut self) -> Result<Option<Connection>, DumpError> {
+    /// Reads the next socket that has not been yielded yet; `false` at the end.
+    fn step(&mut self) -> Result<bool, DumpError> {
         loop {
             let mut datagram = Reader::new(&self.diag.buffer[self.position..self.length]);
             let Some(message) = next_message(&mut datagram)? else {
@@ -205,23 +225,22 @@ impl Dump<'_> {
                             continue;
                         }
                     }
-                    let mut connection = read_socket(bytes, self.request.extent != Extent::Plain)?;
-                    if self.seen[..self.seen_before]
-                        .binary_search(&connection.cookie.value())
-                        .is_ok()
-                    {
+                    let has_info = self.request.extent != Extent::Plain;
+                    read_socket_into(bytes, has_info, &mut self.row)?;
+                    let cookie = self.row.cookie.value();
+                    if self.seen[..self.seen_before].binary_search(&cookie).is_ok() {
                         continue;
                     }
                     self.seen.try_reserve(1).map_err(|_| Errno::NOMEM)?;
-                    self.seen.push(connection.cookie.value());
-                    self.name_bound_socket(&mut connection);
-                    return Ok(Some(connection));
+                    self.seen.push(cookie);
+                    self.name_bound_socket();
+                    return Ok(true);
                 }
                 Body::Done(Ok(())) if self.interrupted => self.repeat()?,
                 Body::Done(Ok(())) if self.request.families == Families::V4 => {
                     self.start(Families::V6)?;
                 }
-                Body::Done(Ok(())) => return Ok(None),
+                Body::Done(Ok(())) => return Ok(false),
                 Body::Done(Err(errno)) | Body::Acknowledged(Err(errno)) => self.refused(errno)?,
                 Body::Acknowledged(Ok(())) | Body::Other => {}
             }
@@ -230,7 +249,8 @@ impl Dump<'_> {
 
     /// Sets the state of bound sockets: only a dump that was asked for them shows closed ones, and they are the bound ones:
     /// without a peer, whatever is left of one.
-    fn name_bound_socket(&self, connection: &mut Connection) {
+    fn name_bound_socket(&mut self) {
+        let connection = &mut self.row;
         if connection.state == State::Closed && self.request.states.contains(State::BoundInactive) {
             connection.state = State::BoundInactive;
             // It keeps the peer of the connection that it once was (Linux 6.18).

@@ -177,15 +177,15 @@ impl<'a> Selector<'a> {
             if interrupt.is_set() {
                 return Err(Stop::Interrupted);
             }
-            if do_not_retry.contains(index, &row) {
+            if do_not_retry.contains(index, row) {
                 return Ok(());
             }
-            match selection.judge(&row, attribution)? {
-                Truth::True if is_protected_listener(&row, args) => *listeners += 1,
-                Truth::True => match admit(condition, session, index, &row) {
-                    Ok(true) => matches.push(index, row),
+            match selection.judge(row, attribution)? {
+                Truth::True if is_protected_listener(row, args) => *listeners += 1,
+                Truth::True => match admit(condition, session, index, row) {
+                    Ok(true) => matches.push(index, row.clone()),
                     Err(refusal) if protected.insert((index, row.cookie)) => {
-                        matches.protected.push((index, row, refusal));
+                        matches.protected.push((index, row.clone(), refusal));
                     }
                     Ok(false) | Err(_) => {}
                 },

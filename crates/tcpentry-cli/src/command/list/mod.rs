@@ -98,10 +98,10 @@ fn list(args: &ListArgs) -> Result<Exit, ListError> {
         .collect();
     let dumps = tables.iter_mut().zip(&queries).collect();
     let failures = rows::each_row(dumps, |index, row| {
-        match selections[index].judge(&row, &mut attribution)? {
+        match selections[index].judge(row, &mut attribution)? {
             Truth::True => {
                 is_empty = false;
-                writer.add(&mut views[index], &row, &mut attribution)?;
+                writer.add(&mut views[index], row, &mut attribution)?;
             }
             Truth::Hidden => hidden += 1,
             Truth::False | Truth::Unknown => {}

@@ -54,6 +54,44 @@ impl<'t> Dumps<'t> {
         })
     }
 
+    /// Reads the next row into [`row`](Self::row); `false` at the end, and after an error.
+    pub(crate) fn advance(&mut self) -> Result<bool, Error> {
+        loop {
+            let Some(dump) = &mut self.dump else {
+                return Ok(false);
+            };
+            match dump.advance() {
+                Ok(true) => {
+                    if !dump.is_unfiltered() {
+                        dump.row().autobound = self.autobound;
+                    }
+                    return Ok(true);
+                }
+                Ok(false) => {}
+                Err(error) => {
+                    // Nothing comes after an error.
+                    self.passes = Vec::new().into_iter();
+                    return Err(dump_error(error));
+                }
+            }
+            // A pass whose program the kernel refused has yielded everything.
+            if dump.is_unfiltered() {
+                return Ok(false);
+            }
+            let Some(scope) = self.next_pass() else {
+                return Ok(false);
+            };
+            if let Some(dump) = &mut self.dump {
+                dump.go_on(scope).map_err(dump_error)?;
+            }
+        }
+    }
+
+    /// Returns the last row.
+    pub(crate) fn row(&mut self) -> Option<&mut Connection> {
+        self.dump.as_mut().map(Dump::row)
+    }
+
     /// Returns the number of the datagram that the last row came with: see [`Dump::datagram`].
     pub(crate) fn datagram(&self) -> u64 {
         self.dump.as_ref().map_or(0, Dump::datagram)
@@ -64,30 +102,10 @@ impl Iterator for Dumps<'_> {
     type Item = Result<Connection, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            let dump = self.dump.as_mut()?;
-            match dump.next() {
-                Some(Ok(mut row)) => {
-                    if !dump.is_unfiltered() {
-                        row.autobound = self.autobound;
-                    }
-                    return Some(Ok(row));
-                }
-                Some(Err(error)) => {
-                    // Nothing comes after an error.
-                    self.passes = Vec::new().into_iter();
-                    return Some(Err(dump_error(error)));
-                }
-                None => {}
-            }
-            // A pass whose program the kernel refused has yielded everything.
-            if self.dump.as_ref()?.is_unfiltered() {
-                return None;
-            }
-            let scope = self.next_pass()?;
-            if let Err(error) = self.dump.as_mut()?.go_on(scope) {
-                return Some(Err(dump_error(error)));
-            }
+        match self.advance() {
+            Ok(true) => self.dump.as_mut().map(|dump| Ok(dump.take_row())),
+            Ok(false) => None,
+            Err(error) => Some(Err(error)),
         }
     }
 }
