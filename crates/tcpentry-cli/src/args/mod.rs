@@ -22,7 +22,7 @@ mod columns;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args as ClapArgs, CommandFactory as _, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, Args as ClapArgs, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use tcpentry::{MethodChoice, Options, States};
 
 use duration::duration;
@@ -359,9 +359,22 @@ pub(crate) enum MethodArg {
 
 /// Returns the definition with all that clap adds to it, such as `--help`.
 pub(crate) fn definition() -> clap::Command {
-    let mut definition = Args::command();
+    let mut definition = with_repeatable_flags(Args::command());
     definition.build();
     definition
+}
+
+/// Makes a flag that is given twice mean what it means once, as with ss: an alias of a shell may hold one. Values are not
+/// taken from the last of several: what deletes does not guess.
+fn with_repeatable_flags(command: clap::Command) -> clap::Command {
+    let command = command.mut_args(|option| {
+        let id = option.get_id().clone();
+        match option.get_action() {
+            ArgAction::SetTrue => option.overrides_with(id),
+            _ => option,
+        }
+    });
+    command.mut_subcommands(with_repeatable_flags)
 }
 
 impl Args {

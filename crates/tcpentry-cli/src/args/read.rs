@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{ArgAction, Command, CommandFactory as _, FromArgMatches as _};
+use clap::{Command, FromArgMatches as _};
 
 use super::answer::Answer;
 use super::habits::{commands, foreign, tools};
@@ -20,9 +20,10 @@ pub(crate) enum Usage {
 
 /// Reads the arguments of the process, the program's name first.
 pub(crate) fn read(typed: Vec<OsString>) -> Result<Args, Usage> {
-    let line = arranged(typed).map_err(Usage::Answer)?;
-    let mut parser = with_repeatable_flags(Args::command());
-    let matches = parser.try_get_matches_from_mut(line.clone().into_arguments());
+    // Made once: to make it takes longer than to delete a connection.
+    let definition = definition();
+    let line = arranged_by(&definition, typed).map_err(Usage::Answer)?;
+    let matches = definition.try_get_matches_from(line.clone().into_arguments());
     let args = matches.and_then(|matches| Args::from_arg_matches(&matches));
     args.map_err(|error| {
         if error.use_stderr() {
@@ -33,26 +34,16 @@ pub(crate) fn read(typed: Vec<OsString>) -> Result<Args, Usage> {
     })
 }
 
-/// Makes a flag that is given twice mean what it means once, as with ss: an alias of a shell may hold one. Values are not
-/// taken from the last of several: what deletes does not guess.
-fn with_repeatable_flags(command: Command) -> Command {
-    let command = command.mut_args(|option| {
-        let id = option.get_id().clone();
-        match option.get_action() {
-            ArgAction::SetTrue => option.overrides_with(id),
-            _ => option,
-        }
-    });
-    command.mut_subcommands(with_repeatable_flags)
-}
-
 /// Takes the arguments of the process apart, and puts what is ours in the place of what is others'.
 pub(crate) fn arranged(typed: Vec<OsString>) -> Result<Line, Answer> {
-    let definition = definition();
+    arranged_by(&definition(), typed)
+}
+
+fn arranged_by(definition: &Command, typed: Vec<OsString>) -> Result<Line, Answer> {
     if let Some(answer) = tools::answer(&typed) {
         return Err(answer);
     }
-    let line = order::arrange(&definition, typed);
+    let line = order::arrange(definition, typed);
     if line.is_implied {
         if line.words == ["version"] {
             return Ok(Line {
@@ -61,7 +52,7 @@ pub(crate) fn arranged(typed: Vec<OsString>) -> Result<Line, Answer> {
             });
         }
         if line.words.first().is_some_and(|word| word == "help") {
-            return help(&definition, &line);
+            return help(definition, &line);
         }
         let names: Vec<_> = definition
             .get_subcommands()
@@ -77,10 +68,10 @@ pub(crate) fn arranged(typed: Vec<OsString>) -> Result<Line, Answer> {
     let command = name.and_then(|name| definition.find_subcommand(name));
     // `guard run` has options of its own: what one of its commands knows is none of another tool's.
     let nested = command.into_iter().flat_map(Command::get_subcommands);
-    let commands: Vec<_> = nested.chain([command.unwrap_or(&definition)]).collect();
+    let commands: Vec<_> = nested.chain([command.unwrap_or(definition)]).collect();
     let is_known = |option: &str| commands.iter().any(|it| has_option(it, option));
     foreign::read(line, is_known, |option, next| {
-        order::takes_value(&definition, option, next)
+        order::takes_value(definition, option, next)
     })
 }
 
