@@ -1,6 +1,6 @@
 //! `cargo xtask bench`: the program against `ss` and against the kernel's floor, in a network namespace of its own.
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 
 use crate::command::{self, program};
 use crate::namespace::Namespace;
@@ -10,14 +10,7 @@ pub(crate) fn run(words: &[&str]) -> Result<()> {
     if let Some((&"tables", rest)) = words.split_first() {
         return service(&[&["--only", "tables"], rest].concat());
     }
-    for (name, purpose) in [
-        ("ip", "routes the fixture"),
-        ("ss", "is what is compared with"),
-    ] {
-        if !command::is_in_path(name) {
-            bail!("{name} is missing, which {purpose}: apt-get install iproute2");
-        }
-    }
+    command::require(&[("ip", "iproute2"), ("ss", "iproute2")])?;
     let path = command::built_beside_program(&["tcpentry-bench"])?;
     let mut measure = program([&*path("tcpentry-bench"), "run"]);
     measure.args(["--program", &path("tcpentry"), "--empty", &path("empty")]);
@@ -42,15 +35,8 @@ pub(crate) fn spread(words: &[&str]) -> Result<()> {
 
 /// Builds and runs the measurement of `ban` and `guard`; the arguments are those of the harness.
 pub(crate) fn service(words: &[&str]) -> Result<()> {
-    for (name, package) in [
-        ("nft", "nftables"),
-        ("ss", "iproute2"),
-        ("nsenter", "util-linux"),
-    ] {
-        if !command::is_in_path(name) {
-            bail!("{name} is missing: apt-get install {package}");
-        }
-    }
+    let nft = ("nft", "nftables");
+    command::require(&[nft, ("ss", "iproute2"), ("nsenter", "util-linux")])?;
     let path = command::built_beside_program(&["tcpentry-bench", "iphlpapi"])?;
     let mut measure = program([&*path("service"), "run"]);
     measure.args(["--program", &path("tcpentry")]);

@@ -57,6 +57,26 @@ pub(crate) fn is_in_path(program: &str) -> bool {
     })
 }
 
+/// Fails if programs are missing, of which each has its package: all are named at once, since what needs them may take an hour.
+pub(crate) fn require(needs: &[(&str, &str)]) -> Result<()> {
+    let is_there = |program| is_in_path(program) || sbin(program).is_some();
+    let missing = needs.iter().filter(|(program, _)| !is_there(program));
+    let packages: Vec<&str> = missing.map(|&(_, package)| package).collect();
+    if !packages.is_empty() {
+        bail!(
+            "not installed yet: apt-get install --no-install-recommends {}",
+            packages.join(" ")
+        );
+    }
+    Ok(())
+}
+
+/// Returns the path of a program of root's, which a user's PATH lacks.
+fn sbin(program: &str) -> Option<PathBuf> {
+    let path = Path::new("/usr/sbin").join(program);
+    is_executable(&path).then_some(path)
+}
+
 pub(crate) fn is_executable(path: &Path) -> bool {
     path.metadata()
         .is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)

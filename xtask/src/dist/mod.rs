@@ -21,7 +21,7 @@ mod wheel;
 
 use anyhow::{Result, bail};
 
-use crate::debian;
+use crate::{command, debian};
 use architecture::Architecture;
 use release::Release;
 
@@ -150,6 +150,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     if !debian::is_root() {
         bail!("dist: only root can make Debian trees and work in them");
     }
+    let tree = ("mmdebstrap", "mmdebstrap");
+    command::require(&[tree, ("unshare", "util-linux"), ("git", "git")])?;
     let release = Release::open(options.architectures.clone(), options.mirror.clone())?;
     for artefact in &options.artefacts {
         println!("\n{}", artefact.name());

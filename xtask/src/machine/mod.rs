@@ -8,8 +8,6 @@ mod package;
 mod results;
 mod tree;
 
-use std::path::{Path, PathBuf};
-
 use anyhow::{Result, bail};
 
 use crate::command;
@@ -27,29 +25,7 @@ pub(crate) fn check(needs: &[&[(&str, &str)]]) -> Result<()> {
             "only x86-64 is supported so far: the QEMU machine and the names of the packages are specific to it"
         );
     }
-    let missing: Vec<&str> = needs
-        .concat()
-        .into_iter()
-        .filter(|(program, _)| !is_there(program))
-        .map(|(_, package)| package)
-        .collect();
-    if !missing.is_empty() {
-        bail!(
-            "not installed yet: apt-get install --no-install-recommends {}",
-            missing.join(" ")
-        );
-    }
-    Ok(())
-}
-
-/// Returns true if a program is there, also in the folders of root, which a user's PATH lacks.
-fn is_there(program: &str) -> bool {
-    command::is_in_path(program) || sbin(program).is_some()
-}
-
-fn sbin(program: &str) -> Option<PathBuf> {
-    let path = Path::new("/usr/sbin").join(program);
-    command::is_executable(&path).then_some(path)
+    command::require(&needs.concat())
 }
 
 /// The programs that make and boot any machine, each with its package.
