@@ -117,7 +117,7 @@ fn the_language_asks_no_system() {
 #[test]
 fn one_name_stands_for_one_type() {
     let mut places = BTreeMap::<_, Vec<_>>::new();
-    for product_crate in ["tcpentry", "tcpentry-cli", "iphlpapi"] {
+    for product_crate in ["tcpentry", "tcpentry-cli", "iphlpapi", "wine"] {
         for (path, text) in product(&format!("crates/{product_crate}/src")) {
             for line in text.lines().filter(|line| !line.starts_with(' ')) {
                 let mut words = line.split(|it: char| !it.is_alphanumeric() && it != '_');

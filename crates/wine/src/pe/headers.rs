@@ -19,7 +19,7 @@ pub enum Machine {
 
 /// A section: where it is in memory, and in the file.
 #[derive(Clone, Debug)]
-struct Section {
+struct ImageSection {
     name: [u8; 8],
     /// `VirtualAddress`
     address: u32,
@@ -51,7 +51,7 @@ pub(super) struct Headers {
     directories: usize,
     /// The offset of the table of sections.
     table: usize,
-    sections: Vec<Section>,
+    sections: Vec<ImageSection>,
 }
 
 impl Headers {
@@ -106,11 +106,11 @@ impl Headers {
         Ok(headers)
     }
 
-    fn section(&self, image: &[u8], at: usize) -> Result<Section, PeError> {
+    fn section(&self, image: &[u8], at: usize) -> Result<ImageSection, PeError> {
         let mut name = [0; 8];
         name.copy_from_slice(slice(image, at, 8)?);
         let stored = u32_at(image, at + 16)?;
-        let section = Section {
+        let section = ImageSection {
             name,
             address: u32_at(image, at + 12)?,
             size: u32_at(image, at + 8)?.max(stored),
@@ -134,7 +134,7 @@ impl Headers {
 
     /// Returns the bytes in the file from an address on, to the end of its section.
     pub(super) fn bytes_at<'i>(&self, image: &'i [u8], address: u32) -> Result<&'i [u8], PeError> {
-        let within = |section: &&Section| {
+        let within = |section: &&ImageSection| {
             address
                 .checked_sub(section.address)
                 .is_some_and(|at| at < section.stored)
@@ -166,7 +166,8 @@ impl Headers {
     /// Returns the offset of an unused header behind the last one.
     pub(super) fn free_header(&self, image: &[u8]) -> Result<usize, PeError> {
         let at = self.table + self.sections.len() * SECTION;
-        let used = |section: &Section| section.stored > 0 && at + SECTION > section.offset as usize;
+        let used =
+            |section: &ImageSection| section.stored > 0 && at + SECTION > section.offset as usize;
         let room = slice(image, at, SECTION).map_err(|_| PeError::NoRoom)?;
         if at + SECTION > self.header_size as usize
             || room.iter().any(|byte| *byte != 0)
