@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, bail};
 use crate::command::{self, cargo};
 use crate::home;
 
-/// Packs and builds the crates; together, since the last two need the first, which no index has yet.
+/// Packs and builds the crates; together, since the others need the first, which no index has yet.
 pub(crate) fn run() -> Result<()> {
     let folder = command::target_folder()?.join("packages");
     fs::create_dir_all(&folder)?;
@@ -84,4 +84,4 @@ fn is_text(path: &Path) -> bool {
         .is_ok_and(|found| found.is_file() && found.len() > 0)
 }
 
-const CRATES: [&str; 3] = ["tcpentry", "iphlpapi", "tcpentry-cli"];
+const CRATES: [&str; 4] = ["tcpentry", "iphlpapi", "tcpentry-wine", "tcpentry-cli"];

@@ -31,6 +31,7 @@ pub fn manual() -> &'static [(&'static str, &'static str)] {
         ("GUARDS", include_str!("../manual/guards.txt")),
         ("REPEATING", include_str!("../manual/repeating.txt")),
         ("BAN", include_str!("../manual/ban.txt")),
+        ("WINE", include_str!("../manual/wine.txt")),
         ("PACE", include_str!("../manual/pace.txt")),
         ("OUTPUT", include_str!("../manual/output.txt")),
         ("JSON", include_str!("../manual/json.txt")),

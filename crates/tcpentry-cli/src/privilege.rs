@@ -16,7 +16,12 @@ use crate::sudo::SudoUser;
 /// Where a sandbox refuses that, it is only reported: there is still a connection to be ended.
 pub(crate) fn drop_for(args: &Args) {
     if args.hosts().is_some() {
-        drop_for_ssh();
+        drop_for_others(CapabilitySet::DAC_READ_SEARCH.union(CapabilitySet::DAC_OVERRIDE));
+        return;
+    }
+    // Wine runs what its user's prefix has started, and those programs keep their rights.
+    if let Some(Command::Wine(_)) = &args.command {
+        drop_for_others(CapabilitySet::empty());
         return;
     }
     let needed = match &args.command {
@@ -45,6 +50,7 @@ pub(crate) fn drop_for(args: &Args) {
         // It tries which other namespaces can be entered.
         Some(Command::Doctor(_)) => TABLE.union(CapabilitySet::SYS_ADMIN),
         Some(Command::Demo(_)) => TABLE,
+        Some(Command::Wine(_)) => CapabilitySet::empty(),
     };
     if let Err(errno) = keep(needed) {
         print_error(&format!(
@@ -73,15 +79,15 @@ pub(crate) fn drop_all() {
     let _ = set(CapabilitySet::empty(), CapabilitySet::empty());
 }
 
-/// Drops the capabilities that ssh is run without, but for those to read a file that is to be sent. Neither ssh nor what its
-/// configuration runs is restricted: root's programs have all again, and those of other users may gain theirs.
-fn drop_for_ssh() {
-    let readers = CapabilitySet::DAC_READ_SEARCH.union(CapabilitySet::DAC_OVERRIDE);
+/// Drops all capabilities but these (to read a file that is to be sent), where another program is run that may need others:
+/// ssh, Wine. Neither it nor what it starts is restricted: root's programs have all again, and those of other users may gain
+/// theirs.
+fn drop_for_others(kept: CapabilitySet) {
     let dropped = rustix::thread::capabilities(None).and_then(|held| {
-        let kept = |set: CapabilitySet| set.intersection(readers);
+        let kept = |set: CapabilitySet| set.intersection(kept);
         set(kept(held.effective), kept(held.permitted))
     });
-    // This program itself does nothing but read what other hosts send.
+    // This program itself does nothing with them.
     let _ = dropped;
 }
 

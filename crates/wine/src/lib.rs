@@ -8,3 +8,4 @@ pub mod fuzz;
 pub mod pe;
 mod protocol;
 pub mod server;
+pub mod setup;

@@ -14,6 +14,7 @@ pub(crate) mod pace;
 pub(crate) mod ports;
 mod read;
 mod set_source;
+mod wine;
 
 #[cfg(feature = "tui")]
 mod columns;
@@ -35,6 +36,7 @@ pub(crate) use hosts::{HostList, OnArgs};
 pub(crate) use output::{ColorArgs, ColorChoice, OutputArgs};
 pub(crate) use read::{Usage, arranged, read};
 pub(crate) use set_source::{SetInput, SetSource};
+pub(crate) use wine::{WineArgs, WineCommand, WineStatusArgs};
 
 #[cfg(feature = "tui")]
 pub(crate) use columns::{Grouping, TopColumn};
@@ -69,6 +71,7 @@ pub(crate) enum Command {
     Why(WhyArgs),
     Doctor(DoctorArgs),
     Demo(DemoArgs),
+    Wine(WineArgs),
 }
 
 /// Print the TCP table: connections, listeners (-l) or everything (-a)
@@ -387,7 +390,13 @@ impl Args {
             #[cfg(feature = "tui")]
             Some(Command::Top(args)) => &args.on,
             Some(Command::Doctor(args)) => &args.on,
-            Some(Command::Ban(_) | Command::Guard(_) | Command::Why(_) | Command::Demo(_)) => {
+            Some(
+                Command::Ban(_)
+                | Command::Guard(_)
+                | Command::Why(_)
+                | Command::Demo(_)
+                | Command::Wine(_),
+            ) => {
                 return None;
             }
         };

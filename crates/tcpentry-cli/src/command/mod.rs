@@ -6,10 +6,12 @@ pub(crate) mod delete;
 pub(crate) mod demo;
 mod doctor;
 mod explain;
+mod finding;
 mod guard;
 pub(crate) mod list;
 mod own_prefixes;
 mod why;
+mod wine;
 
 use crate::args::{Args, Command};
 use crate::exit::Exit;
@@ -27,5 +29,6 @@ pub(crate) fn run(args: Args) -> Exit {
         Some(Command::Why(args)) => why::run(&args),
         Some(Command::Doctor(args)) => doctor::run(&args),
         Some(Command::Demo(args)) => demo::run(&args),
+        Some(Command::Wine(args)) => wine::run(&args),
     }
 }

@@ -33,8 +33,12 @@ pub(crate) fn run(args: &Args, hosts: &HostList) -> Exit {
         Some(Command::Top(args)) => top::run(args, &line, hosts),
         Some(Command::Doctor(args)) => reports::doctor(args, &line, hosts),
         // They have no such option.
-        Some(Command::Ban(_) | Command::Guard(_) | Command::Why(_) | Command::Demo(_)) => {
-            Exit::Usage
-        }
+        Some(
+            Command::Ban(_)
+            | Command::Guard(_)
+            | Command::Why(_)
+            | Command::Demo(_)
+            | Command::Wine(_),
+        ) => Exit::Usage,
     }
 }

@@ -52,4 +52,5 @@ mod unknown;
 mod untouched;
 mod util;
 mod why;
+mod wine;
 mod words;

@@ -97,6 +97,16 @@ impl Exports {
         Ok(())
     }
 
+    /// Returns the names that are forwarders to the same name of another DLL.
+    pub(super) fn forwarded(&self, module: &str) -> Vec<String> {
+        let names = self.names.iter().filter_map(|(name, ordinal)| {
+            let name = String::from_utf8_lossy(name).into_owned();
+            let target = Function::Forwarder(format!("{module}.{name}").into_bytes());
+            (self.functions[usize::from(*ordinal)] == target).then_some(name)
+        });
+        names.collect()
+    }
+
     /// Writes the directory with all its tables and texts, as it lies at this address.
     pub(super) fn write(&self, address: u32) -> Result<Vec<u8>, PeError> {
         let functions = DIRECTORY;
@@ -147,7 +157,7 @@ impl Exports {
 }
 
 /// Returns the text up to its zero.
-fn text(bytes: &[u8]) -> Result<Vec<u8>, PeError> {
+pub(super) fn text(bytes: &[u8]) -> Result<Vec<u8>, PeError> {
     let end = bytes.iter().take(MAX_NAME).position(|byte| *byte == 0);
     end.map(|end| bytes[..end].to_vec())
         .ok_or(PeError::Truncated)

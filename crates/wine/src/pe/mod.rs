@@ -9,7 +9,7 @@ mod exports;
 mod headers;
 
 #[cfg(test)]
-mod sample;
+pub(crate) mod sample;
 #[cfg(test)]
 mod tests;
 
@@ -42,15 +42,43 @@ pub fn is_forwarded(image: &[u8]) -> bool {
     Headers::read(image).is_ok_and(|headers| headers.has_section(ADDED))
 }
 
+/// Returns the names of the exports that are forwarders to the export of the same name of another DLL (`module`, without
+/// `.dll`).
+///
+/// # Errors
+/// Whatever is wrong with the file.
+pub fn forwarded_exports(image: &[u8], module: &str) -> Result<Vec<String>, PeError> {
+    let headers = Headers::read(image)?;
+    Ok(Exports::read(image, &headers)?.forwarded(module))
+}
+
+/// Returns the note that [`forward_exports`] was given for this copy.
+///
+/// # Errors
+/// `Truncated` for a copy without one, and whatever is wrong with the file.
+pub fn note(image: &[u8]) -> Result<String, PeError> {
+    let headers = Headers::read(image)?;
+    let (start, size) = headers.exports;
+    let end = start.checked_add(size).ok_or(PeError::TooLarge)?;
+    let text = exports::text(headers.bytes_at(image, end)?)?;
+    Ok(String::from_utf8_lossy(&text).into_owned())
+}
+
 /// Makes a copy of a DLL of Wine in which each export of these names is a forwarder to the export of the same name of another
 /// DLL (`module`, without `.dll`), and which counts as native. All other exports, forwarders and ordinals stay.
 ///
-/// The export directory moves into a section of its own at the end of the file, since a forwarder has to lie in it.
+/// The export directory moves into a section of its own at the end of the file, since a forwarder has to lie in it; the note
+/// lies behind it.
 ///
 /// # Errors
 /// `NotWine` without Wine's mark, `Edited` for what this function has made, `NoSuchExport` for a name that is not exported,
 /// `NoRoom` where the table of sections has no room for one more; and whatever is wrong with the file.
-pub fn forward_exports(image: &[u8], module: &str, names: &[&str]) -> Result<Vec<u8>, PeError> {
+pub fn forward_exports(
+    image: &[u8],
+    module: &str,
+    names: &[&str],
+    note: &str,
+) -> Result<Vec<u8>, PeError> {
     let headers = Headers::read(image)?;
     if headers.has_section(ADDED) {
         return Err(PeError::Edited);
@@ -69,7 +97,12 @@ pub fn forward_exports(image: &[u8], module: &str, names: &[&str]) -> Result<Vec
     }
     let address = headers.end_of_image()?;
     let directory = exports.write(address)?;
-    let size = u32::try_from(directory.len()).map_err(|_| PeError::TooLarge)?;
+    let length = |it: usize| u32::try_from(it).map_err(|_| PeError::TooLarge);
+    let exports_size = length(directory.len())?;
+    let mut section = directory;
+    section.extend(note.bytes().filter(|byte| *byte != 0));
+    section.push(0);
+    let size = length(section.len())?;
     let end = address
         .checked_add(size)
         .and_then(|end| end.checked_next_multiple_of(headers.section_alignment))
@@ -78,10 +111,10 @@ pub fn forward_exports(image: &[u8], module: &str, names: &[&str]) -> Result<Vec
     let mut edited = image.to_vec();
     let alignment = headers.file_alignment as usize;
     edited.resize(edited.len().next_multiple_of(alignment), 0);
-    let offset = u32::try_from(edited.len()).map_err(|_| PeError::TooLarge)?;
-    edited.extend_from_slice(&directory);
+    let offset = length(edited.len())?;
+    edited.extend_from_slice(&section);
     edited.resize(edited.len().next_multiple_of(alignment), 0);
-    let stored = u32::try_from(edited.len()).map_err(|_| PeError::TooLarge)? - offset;
+    let stored = length(edited.len())? - offset;
 
     let mut header = [0; SECTION];
     header[..ADDED.len()].copy_from_slice(&ADDED);
@@ -97,7 +130,7 @@ pub fn forward_exports(image: &[u8], module: &str, names: &[&str]) -> Result<Vec
     put(&mut edited, header_at, &header)?;
     headers.count_section(&mut edited)?;
     headers.set_size(&mut edited, end)?;
-    headers.set_exports(&mut edited, address, size)?;
+    headers.set_exports(&mut edited, address, exports_size)?;
     put(&mut edited, MARK_AT, &[0; MARK.len()])?;
     Ok(edited)
 }

@@ -7,7 +7,7 @@ use super::headers::Machine;
 const ADDRESS: u32 = 0x1000;
 
 /// Makes a DLL with these exports: each a name and the function's index; the target of a forwarder lies in the directory.
-pub(super) fn dll(machine: Machine, functions: &[Option<&str>], names: &[(&str, u16)]) -> Vec<u8> {
+pub(crate) fn dll(machine: Machine, functions: &[Option<&str>], names: &[(&str, u16)]) -> Vec<u8> {
     let start = 0x80;
     let (magic, number, optional) = match machine {
         Machine::X86_64 => (0x20b_u16, 0x8664_u16, 240_u16),

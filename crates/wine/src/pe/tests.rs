@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use super::exports::{Exports, Function};
 use super::headers::{Headers, Machine};
 use super::sample::dll;
-use super::{PeError, forward_exports, is_forwarded, machine};
+use super::{PeError, forward_exports, forwarded_exports, is_forwarded, machine, note};
 
 const NAMES: &[(&str, u16)] = &[("GetTcpTable", 0), ("SetTcpEntry", 2), ("Other", 1)];
 const FUNCTIONS: &[Option<&str>] = &[None, Some("kernel32.Other"), None, None];
@@ -13,7 +13,7 @@ fn exports(image: &[u8]) -> Exports {
 }
 
 fn edited(image: &[u8]) -> Result<Vec<u8>, PeError> {
-    forward_exports(image, "tcpentry", &["SetTcpEntry"])
+    forward_exports(image, "tcpentry", &["SetTcpEntry"], "a note")
 }
 
 #[test]
@@ -26,6 +26,11 @@ fn only_the_named_export_changes() {
         expected.functions[2] = Function::Forwarder(b"tcpentry.SetTcpEntry".to_vec());
         assert_eq!(exports(&edited), expected);
         assert!(is_forwarded(&edited) && !is_forwarded(&image));
+        assert_eq!(
+            forwarded_exports(&edited, "tcpentry").unwrap(),
+            ["SetTcpEntry"]
+        );
+        assert_eq!(note(&edited).unwrap(), "a note");
         assert_eq!(edited[0x40..0x50], [0; 16], "counts as native");
         assert_eq!(edited[0x400..image.len()], image[0x400..], "sections stay");
     }

@@ -13,8 +13,8 @@ use tcpentry::escape::escape_for_terminal;
 use tcpentry::netns::{Namespace, Namespaces};
 use tcpentry::support::{PtraceScope, Support, is_administrator, more_rights, sees_by_right};
 
-use super::finding::{Finding, Status};
 use crate::args::Need;
+use crate::command::finding::{Finding, Status};
 use crate::exit::Exit;
 use crate::tables::{self, WITHHELD, describe_hidden, parallel};
 

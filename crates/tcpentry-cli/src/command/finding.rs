@@ -1,7 +1,12 @@
-//! The result of one check: its status, what was found, and the command that fixes it.
+//! The result of one check: its status, what was found, and the command that fixes it; and a report of several.
+
+use std::io::{self, Write as _};
 
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
+
+use crate::args::OutputArgs;
+use crate::output::{Cells, ColumnSpec, Columns, Shape, line, stdout};
 
 /// The result of one check.
 #[derive(Debug, Serialize)]
@@ -62,4 +67,33 @@ impl Status {
             Self::Note => ("note", Style::new()),
         }
     }
+}
+
+/// Prints the findings as a table or as JSON.
+pub(super) fn print(findings: &[Finding], args: &OutputArgs) -> io::Result<()> {
+    let shape = Shape::of(args);
+    let mut out = stdout();
+    if shape == Shape::Json {
+        findings
+            .iter()
+            .try_for_each(|finding| line(&mut out, finding))?;
+        return out.flush();
+    }
+    let names = ["STATUS", "CHECK", "DETAIL"];
+    let columns = names.map(ColumnSpec::left);
+    let mut columns = Columns::new(out, shape, columns.to_vec(), !args.no_header);
+    let mut cells = Cells::default();
+    for finding in findings {
+        let (word, style) = finding.status.word();
+        let detail = match &finding.fix {
+            Some(fix) => format!("{} -> {fix}", finding.detail),
+            None => finding.detail.clone(),
+        };
+        cells.clear();
+        cells.styled(word, style);
+        cells.put(finding.check);
+        cells.put(detail);
+        columns.row(&cells)?;
+    }
+    columns.flush()
 }

@@ -1,0 +1,101 @@
+//! A prefix of Wine: its folder, and the folders of DLLs in it.
+
+use std::env;
+use std::fs::{self, File};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::FlockOperation;
+
+use super::error::SetupError;
+
+/// A prefix that belongs to the caller.
+#[derive(Debug)]
+pub(super) struct WinePrefix {
+    /// Its folder, without symbolic links.
+    pub(super) root: PathBuf,
+    is_owned: bool,
+}
+
+/// The lock of a prefix, for as long as it is changed.
+#[derive(Debug)]
+pub(super) struct PrefixLock {
+    _folder: File,
+}
+
+/// Returns `$WINEPREFIX` or `~/.wine`, as Wine does.
+///
+/// # Errors
+/// Without either variable.
+pub fn default_prefix() -> Result<PathBuf, SetupError> {
+    let set = |name| env::var_os(name).filter(|it| !it.is_empty());
+    let home = || set("HOME").map(|home| PathBuf::from(home).join(".wine"));
+    let prefix = set("WINEPREFIX").map(PathBuf::from).or_else(home);
+    prefix.ok_or_else(|| SetupError::new("neither WINEPREFIX nor HOME is set; name the prefix"))
+}
+
+impl WinePrefix {
+    pub(super) fn open(path: &Path) -> Result<Self, SetupError> {
+        let root = fs::canonicalize(path)
+            .map_err(|error| SetupError::file("open the prefix", path, &error))?;
+        // The registry's files come later, when Wine's server ends.
+        let is_prefix = root.join("dosdevices").is_dir() && root.join("drive_c/windows").is_dir();
+        if !is_prefix {
+            return Err(
+                SetupError::new(format!("{} is no prefix of Wine", root.display())).with_hint(
+                    format!("`WINEPREFIX={} wineboot` makes one", root.display()),
+                ),
+            );
+        }
+        let owner = fs::metadata(&root).map(|found| found.uid());
+        let owner = owner.map_err(|error| SetupError::file("open the prefix", &root, &error))?;
+        Ok(Self {
+            is_owned: owner == rustix::process::geteuid().as_raw(),
+            root,
+        })
+    }
+
+    /// Fails for a prefix of somebody else, in which Wine does not run either.
+    pub(super) fn require_owner(&self) -> Result<(), SetupError> {
+        if self.is_owned {
+            return Ok(());
+        }
+        let root = self.root.display();
+        Err(
+            SetupError::denied(format!("{root} belongs to another user"))
+                .with_hint("run this as that user, without sudo"),
+        )
+    }
+
+    /// Locks it against another run of this program.
+    pub(super) fn lock(&self) -> Result<PrefixLock, SetupError> {
+        let folder = File::open(&self.root)
+            .map_err(|error| SetupError::file("open the prefix", &self.root, &error))?;
+        match rustix::fs::flock(&folder, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(PrefixLock { _folder: folder }),
+            Err(errno) => {
+                let root = self.root.display();
+                Err(SetupError::new(format!(
+                    "cannot lock {root}: {errno}; is another `tcpentry wine` changing it?"
+                )))
+            }
+        }
+    }
+
+    /// Returns a folder of Windows's in it, if it has that.
+    pub(super) fn windows_folder(&self, name: &str) -> Result<Option<PathBuf>, SetupError> {
+        let path = self.root.join("drive_c/windows").join(name);
+        if !path.is_dir() {
+            return Ok(None);
+        }
+        let real = fs::canonicalize(&path)
+            .map_err(|error| SetupError::file("open the folder", &path, &error))?;
+        if real.starts_with(&self.root) {
+            return Ok(Some(real));
+        }
+        let (path, real) = (path.display(), real.display());
+        Err(SetupError::new(format!(
+            "{path} leads outside the prefix, to {real}"
+        )))
+    }
+}

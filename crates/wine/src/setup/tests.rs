@@ -1,0 +1,329 @@
+//! The files of an installation; the registry takes Wine, with which `cargo xtask wine` tests the whole.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::{MetadataExt as _, symlink};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use super::folder::{CopyAge, DllFolder, Installed};
+use super::journal::Journal;
+use super::prefix::WinePrefix;
+use super::{Parts, SET, SetupError, Wine};
+use crate::pe::sample::dll;
+use crate::pe::{self, Machine};
+
+/// A prefix with its Wine and an installation of ours, in a folder that is deleted at the end.
+struct Stage(PathBuf);
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+impl Stage {
+    fn new() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("tcpentry-wine-{}-{count}", std::process::id());
+        let stage = Self(std::env::temp_dir().join(name));
+        stage.write("wine/bin/wine", b"");
+        stage.upgrade_wine(1);
+        stage.write("ours/libexec/tcpentry/tcpentry-wine", b"");
+        for machine in ["x86_64", "i686"] {
+            let mut ours = b"MZ tcpentry-wine is here: \0".to_vec();
+            ours.resize(ours.len() + 1024, 0);
+            let path = format!("ours/lib/tcpentry/wine/{machine}/tcpentry.dll");
+            stage.write(&path, &ours);
+        }
+        stage.write("prefix/dosdevices/c:", b"");
+        let windows = "prefix/drive_c/windows";
+        stage.write(
+            &format!("{windows}/system32/iphlpapi.dll"),
+            &wines(Machine::X86_64, 1),
+        );
+        stage.write(
+            &format!("{windows}/syswow64/iphlpapi.dll"),
+            &wines(Machine::I686, 1),
+        );
+        stage
+    }
+
+    fn write(&self, path: &str, bytes: &[u8]) {
+        let path = self.0.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+    }
+
+    fn upgrade_wine(&self, version: u16) {
+        for (folder, machine) in [("x86_64", Machine::X86_64), ("i386", Machine::I686)] {
+            let path = format!("wine/lib/wine/{folder}-windows/iphlpapi.dll");
+            self.write(&path, &wines(machine, version));
+        }
+    }
+
+    fn wine(&self) -> Wine {
+        Wine::at(self.0.join("wine/bin/wine"), "8.0")
+    }
+
+    fn parts(&self) -> Parts {
+        Parts::of(&self.0.join("ours/bin/tcpentry")).unwrap()
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.join("prefix/drive_c/windows").join(name)
+    }
+
+    fn folders(&self) -> Result<Vec<DllFolder>, SetupError> {
+        let prefix = WinePrefix::open(&self.0.join("prefix"))?;
+        let folders = super::read_folders(&prefix)?;
+        Ok(folders.into_iter().map(|(_, folder)| folder).collect())
+    }
+
+    /// Does what `install` does with files.
+    fn install(&self) -> Result<(), SetupError> {
+        let folders = self.folders()?;
+        let planned: Vec<_> = folders
+            .iter()
+            .map(|it| it.plan(&self.parts(), &self.wine(), SET))
+            .collect::<Result<_, _>>()?;
+        let mut journal = Journal::default();
+        let written = folders
+            .iter()
+            .zip(&planned)
+            .try_for_each(|(folder, planned)| folder.install(planned, &mut journal));
+        written.map_err(|error| journal.undo(error))
+    }
+
+    fn remove(&self) -> Result<(), SetupError> {
+        self.folders()?.iter().try_for_each(|folder| {
+            folder.check_removable()?;
+            folder.remove()
+        })
+    }
+
+    fn status(&self) -> Vec<Installed> {
+        let folders = self.folders().unwrap();
+        let (parts, wine) = (self.parts(), self.wine());
+        let status = |it: &DllFolder| it.status(Some(&parts), Some(&wine));
+        folders.iter().map(status).collect()
+    }
+
+    /// Returns all files of the prefix: their contents and inodes.
+    fn files(&self) -> BTreeMap<PathBuf, (Vec<u8>, u64)> {
+        let mut files = BTreeMap::new();
+        let mut waiting = vec![self.0.join("prefix")];
+        while let Some(path) = waiting.pop() {
+            let found = fs::symlink_metadata(&path).unwrap();
+            if found.is_dir() {
+                let entries = fs::read_dir(&path).unwrap();
+                waiting.extend(entries.map(|entry| entry.unwrap().path()));
+            } else {
+                let bytes = fs::read(&path).unwrap_or_default();
+                files.insert(path, (bytes, found.ino()));
+            }
+        }
+        files
+    }
+
+    /// Expects an installation to fail for this reason, and to leave everything as it is.
+    fn expect_refusal(&self, reason: &str) {
+        let before = self.files();
+        let error = self.install().unwrap_err().to_string();
+        assert!(error.contains(reason), "{error}");
+        assert_eq!(self.files(), before);
+    }
+}
+
+/// Makes an `iphlpapi.dll` of a version of Wine.
+fn wines(machine: Machine, version: u16) -> Vec<u8> {
+    let names: Vec<(String, u16)> = (0..version).map(|it| (format!("F{it}"), it)).collect();
+    let mut names: Vec<(&str, u16)> = names.iter().map(|(name, it)| (&**name, *it)).collect();
+    names.push(("SetTcpEntry", version));
+    dll(machine, &vec![None; usize::from(version) + 1], &names)
+}
+
+fn current(age: CopyAge) -> Installed {
+    let wine = "8.0".to_owned();
+    Installed::Yes { wine, copy: age }
+}
+
+#[test]
+fn what_was_there_is_there_again() {
+    let stage = Stage::new();
+    let before = stage.files();
+    assert_eq!(stage.status(), [Installed::No, Installed::No]);
+    stage.install().unwrap();
+    assert_eq!(stage.status(), vec![current(CopyAge::Current); 2]);
+    let edited = fs::read(stage.path("system32/iphlpapi.dll")).unwrap();
+    assert_eq!(
+        pe::forwarded_exports(&edited, "tcpentry").unwrap(),
+        ["SetTcpEntry"]
+    );
+    let ours = fs::read(stage.path("syswow64/tcpentry.dll")).unwrap();
+    let path = stage.parts().program().display().to_string();
+    assert!(String::from_utf8_lossy(&ours).contains(&path));
+    // Twice is once.
+    let once = stage.files();
+    stage.install().unwrap();
+    let contents = |files: BTreeMap<PathBuf, (Vec<u8>, u64)>| -> Vec<(PathBuf, Vec<u8>)> {
+        files
+            .into_iter()
+            .map(|(path, (bytes, _))| (path, bytes))
+            .collect()
+    };
+    assert_eq!(contents(stage.files()), contents(once));
+    stage.remove().unwrap();
+    assert_eq!(stage.files(), before, "the very files");
+    stage.remove().unwrap();
+}
+
+#[test]
+fn an_upgrade_of_wine_makes_a_copy_old() {
+    let stage = Stage::new();
+    let before = stage.files();
+    stage.install().unwrap();
+    stage.upgrade_wine(3);
+    assert_eq!(stage.status(), vec![current(CopyAge::OlderThanWine); 2]);
+    stage.install().unwrap();
+    assert_eq!(stage.status(), vec![current(CopyAge::Current); 2]);
+    fs::remove_dir_all(stage.0.join("wine/lib")).unwrap();
+    assert_eq!(stage.status(), vec![current(CopyAge::Unknown); 2]);
+    stage.remove().unwrap();
+    assert_eq!(stage.files(), before);
+}
+
+#[test]
+fn another_place_of_the_program_is_seen() {
+    let stage = Stage::new();
+    stage.install().unwrap();
+    fs::rename(stage.0.join("ours"), stage.0.join("moved")).unwrap();
+    let parts = Parts::of(&stage.0.join("moved/bin/tcpentry")).unwrap();
+    let status = stage.folders().unwrap()[0].status(Some(&parts), Some(&stage.wine()));
+    assert_eq!(status, current(CopyAge::OlderThanOurs));
+}
+
+#[test]
+fn what_is_somebody_elses_is_left_alone() {
+    let stage = Stage::new();
+    stage.write("prefix/drive_c/windows/syswow64/tcpentry.dll", b"MZ other");
+    stage.expect_refusal("syswow64/tcpentry.dll is somebody else's");
+
+    let stage = Stage::new();
+    let path = stage.path("syswow64/iphlpapi.dll");
+    let mut native = fs::read(&path).unwrap();
+    native[0x40..0x50].fill(0);
+    fs::write(&path, native).unwrap();
+    stage.expect_refusal("not Wine's own DLL");
+
+    let stage = Stage::new();
+    let path = stage.path("syswow64/iphlpapi.dll");
+    fs::remove_file(&path).unwrap();
+    symlink(
+        stage.0.join("wine/lib/wine/i386-windows/iphlpapi.dll"),
+        &path,
+    )
+    .unwrap();
+    stage.expect_refusal("is a symbolic link");
+
+    let stage = Stage::new();
+    let folder = stage.path("syswow64");
+    fs::rename(&folder, stage.0.join("elsewhere")).unwrap();
+    symlink(stage.0.join("elsewhere"), &folder).unwrap();
+    stage.expect_refusal("leads outside the prefix");
+}
+
+#[test]
+fn a_folder_without_the_dll_is_left_out() {
+    let stage = Stage::new();
+    fs::remove_file(stage.path("syswow64/iphlpapi.dll")).unwrap();
+    let before = stage.files();
+    stage.install().unwrap();
+    assert_eq!(stage.status(), [current(CopyAge::Current)]);
+    stage.remove().unwrap();
+    assert_eq!(stage.files(), before);
+}
+
+#[test]
+fn a_failure_half_way_leaves_nothing() {
+    for blocked in ["tcpentry.dll", "iphlpapi.dll"] {
+        let stage = Stage::new();
+        // What can't be written in the second folder, after the first is done.
+        let name = format!("syswow64/{blocked}.tcpentry-new");
+        fs::create_dir(stage.path(&name)).unwrap();
+        stage.expect_refusal("cannot write");
+        // Also where an installation is brought up to date.
+        fs::remove_dir(stage.path(&name)).unwrap();
+        stage.install().unwrap();
+        stage.upgrade_wine(2);
+        fs::create_dir(stage.path(&name)).unwrap();
+        let contents = |stage: &Stage| -> Vec<Vec<u8>> {
+            stage
+                .files()
+                .into_values()
+                .map(|(bytes, _)| bytes)
+                .collect()
+        };
+        let before = contents(&stage);
+        assert!(stage.install().is_err());
+        assert_eq!(contents(&stage), before);
+    }
+}
+
+#[test]
+fn an_interrupted_run_is_finished_by_the_next() {
+    // The copy under the second name is made, and nothing exchanged yet.
+    let stage = Stage::new();
+    let before = stage.files();
+    let (path, original) = (
+        stage.path("system32/iphlpapi.dll"),
+        stage.path("system32/iphlpapi.dll.tcpentry-original"),
+    );
+    fs::hard_link(&path, &original).unwrap();
+    assert!(matches!(stage.status()[0], Installed::Damaged(_)));
+    stage.install().unwrap();
+    stage.remove().unwrap();
+    assert_eq!(stage.files(), before);
+    fs::hard_link(&path, &original).unwrap();
+    stage.remove().unwrap();
+    assert_eq!(stage.files(), before);
+    // Wine itself has put its DLL back.
+    stage.install().unwrap();
+    fs::remove_file(&path).unwrap();
+    let put_back = wines(Machine::X86_64, 1);
+    fs::write(&path, &put_back).unwrap();
+    stage.remove().unwrap();
+    assert_eq!(fs::read(&path).unwrap(), put_back);
+    assert!(!original.exists() && !stage.path("system32/tcpentry.dll").exists());
+}
+
+#[test]
+fn without_the_original_nothing_is_removed() {
+    let stage = Stage::new();
+    stage.install().unwrap();
+    let original = "syswow64/iphlpapi.dll.tcpentry-original";
+    fs::remove_file(stage.path(original)).unwrap();
+    assert!(matches!(stage.status()[1], Installed::Damaged(_)));
+    let error = stage.folders().unwrap()[1].check_removable().unwrap_err();
+    assert!(error.to_string().contains("is missing"), "{error}");
+}
+
+#[test]
+fn what_is_no_prefix_is_said() {
+    let stage = Stage::new();
+    let error = WinePrefix::open(&stage.0).unwrap_err().to_string();
+    assert!(error.contains("is no prefix of Wine"), "{error}");
+    let error = WinePrefix::open(Path::new("/nowhere/at/all")).unwrap_err();
+    assert!(
+        error.to_string().contains("cannot open the prefix"),
+        "{error}"
+    );
+    let prefix = WinePrefix::open(&stage.0.join("prefix")).unwrap();
+    let _lock = prefix.lock().unwrap();
+    let error = prefix.lock().unwrap_err().to_string();
+    assert!(
+        error.contains("is another `tcpentry wine` changing it?"),
+        "{error}"
+    );
+}
