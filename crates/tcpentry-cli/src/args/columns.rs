@@ -19,6 +19,8 @@ pub(crate) enum TopColumn {
     Unit,
     /// Network namespace
     Netns,
+    /// Host, where --on names several
+    Host,
     /// Bytes received and not yet read
     #[value(name = "recvq")]
     RecvQueue,
@@ -97,6 +99,8 @@ pub(crate) enum Grouping {
     #[value(name = "container")]
     Unit,
     Netns,
+    /// Host, where --on names several
+    Host,
     State,
 }
 
@@ -117,6 +121,7 @@ impl Grouping {
             Self::Port => TopColumn::Local,
             Self::Unit => TopColumn::Unit,
             Self::Netns => TopColumn::Netns,
+            Self::Host => TopColumn::Host,
             Self::State => TopColumn::State,
         })
     }

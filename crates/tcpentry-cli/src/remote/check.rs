@@ -13,13 +13,13 @@ use crate::exit::Exit;
 use crate::tables::selection::SelectionError;
 use crate::usage;
 
-/// Parses a filter; where it is wrong, says so and returns the exit code.
-pub(super) fn filter(words: &[String], sets: &SetInputs) -> Result<(), Exit> {
+/// Parses a filter, if there is one; where it is wrong, says so and returns the exit code.
+pub(super) fn filter(words: &[String], sets: &SetInputs) -> Result<Option<Filter>, Exit> {
     if words.iter().all(String::is_empty) {
-        return Ok(());
+        return Ok(None);
     }
     match Filter::parse_words(words, &NamesElsewhere { sets }) {
-        Ok(_) => Ok(()),
+        Ok(filter) => Ok(Some(filter)),
         Err(error) => {
             let text = words.join(" ");
             let refusal = SelectionError::Filter { error, text };

@@ -2,23 +2,22 @@
 //!
 //! What a host sends before its turn has come is held back, up to a limit: then it waits, and so does the program there.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::io::{self, BufRead as _, BufReader, Read, Write as _};
+use std::collections::VecDeque;
+use std::io::{self, BufReader, Read, Write as _};
 use std::ops::ControlFlow;
-use std::process::{Child, ExitStatus, Stdio};
+use std::process::{ExitStatus, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
 use tcpentry::escape::escape_for_terminal;
 
+use super::children::Children;
 use super::outlet::{Inlet, Outlet, outlet};
 use super::ssh::Ssh;
-use crate::command::delete::interrupt::Interrupt;
+use super::standard_error::{ErrorSink, LAST_ERRORS};
 use crate::lines::{self, LineRead};
-use crate::message::print_error;
 
 /// The work of one host.
 #[derive(Debug)]
@@ -27,6 +26,7 @@ pub(super) struct HostTask {
     /// The line for the remote shell.
     pub(super) command: String,
     pub(super) input: TaskInput,
+    pub(super) errors: ErrorSink,
 }
 
 /// The standard input of the remote program.
@@ -55,6 +55,12 @@ pub(super) struct HostEnd {
     pub(super) status: io::Result<ExitStatus>,
     /// Lines that are none of the program's.
     pub(super) unreadable: Option<Unreadable>,
+    /// The lines that it wrote to standard error, as far as they were kept.
+    #[cfg_attr(
+        not(feature = "tui"),
+        expect(dead_code, reason = "only a screen shows them later")
+    )]
+    pub(super) said: Vec<String>,
 }
 
 /// The lines of a host that are none of the program's.
@@ -78,12 +84,12 @@ pub(super) enum Stopped {
 /// Makes something of a line of a host, or `None` of one that is none of the program's.
 pub(super) type Make<T> = Arc<dyn Fn(&str, &str) -> Option<T> + Send + Sync>;
 
-/// Runs the tasks, and calls `take` with what comes of each, by its index, in their order.
+/// Runs the tasks, and calls `take` with what comes of each, by its index, in their order. `is_interrupted` is polled.
 pub(super) fn run<T: Send + 'static>(
     ssh: &Ssh,
     tasks: Vec<HostTask>,
     make: &Make<T>,
-    interrupt: &Interrupt,
+    is_interrupted: &dyn Fn() -> bool,
     mut take: impl FnMut(usize, HostEvent<T>) -> ControlFlow<()>,
 ) -> Result<(), Stopped> {
     let held = (HELD_BY_ALL / tasks.len().max(1)).clamp(LONGEST_LINE, HELD_BY_ONE);
@@ -125,7 +131,7 @@ pub(super) fn run<T: Send + 'static>(
     // Where no thread could be started, the outlets go with it, and each host ends with that as its reason.
     drop(queue);
     for (index, inlet) in inlets.into_iter().enumerate() {
-        if let Err(stopped) = take_all(index, &inlet, interrupt, &mut take) {
+        if let Err(stopped) = take_all(index, &inlet, is_interrupted, &mut take) {
             children.end_all();
             return Err(stopped);
         }
@@ -137,11 +143,11 @@ pub(super) fn run<T: Send + 'static>(
 fn take_all<T>(
     index: usize,
     inlet: &Inlet<HostEvent<T>>,
-    interrupt: &Interrupt,
+    is_interrupted: &dyn Fn() -> bool,
     take: &mut impl FnMut(usize, HostEvent<T>) -> ControlFlow<()>,
 ) -> Result<(), Stopped> {
     loop {
-        if interrupt.is_set() {
+        if is_interrupted() {
             return Err(Stopped::Interrupted);
         }
         let event = match inlet.take(POLL_INTERVAL) {
@@ -150,11 +156,12 @@ fn take_all<T>(
             Err(RecvTimeoutError::Disconnected) => HostEvent::Ended(HostEnd {
                 status: Err(io::Error::other("cannot start a thread for it")),
                 unreadable: None,
+                said: Vec::new(),
             }),
         };
         let is_last = matches!(event, HostEvent::Ended(_));
         // A terminal sends its signal to every ssh, too: that is no failure of a host.
-        if is_last && interrupt.is_set() {
+        if is_last && is_interrupted() {
             return Err(Stopped::Interrupted);
         }
         if take(index, event).is_break() {
@@ -176,10 +183,15 @@ struct HostRun<'a, T> {
 
 impl<T> HostRun<'_, T> {
     fn run(&self, task: HostTask) {
+        let errors = task.errors.clone();
         let (status, unreadable) = self.run_ssh(task);
+        let end = HostEnd {
+            status,
+            unreadable,
+            said: errors.take(),
+        };
         // Nobody wants it where it can't be sent.
-        self.outlet
-            .send(0, HostEvent::Ended(HostEnd { status, unreadable }));
+        self.outlet.send(0, HostEvent::Ended(end));
     }
 
     fn run_ssh(&self, task: HostTask) -> (io::Result<ExitStatus>, Option<Unreadable>) {
@@ -211,9 +223,9 @@ impl<T> HostRun<'_, T> {
         }
         let (is_read, errors_read) = channel::<()>();
         if let Some(errors) = pipes.errors.take() {
-            let host = task.host.clone();
+            let (host, sink) = (task.host.clone(), task.errors.clone());
             thread::spawn(move || {
-                repeat_errors(&host, errors);
+                sink.read(&host, errors);
                 drop(is_read);
             });
         }
@@ -273,144 +285,10 @@ impl<T> HostRun<'_, T> {
     }
 }
 
-/// Prints what a host writes to standard error, each line under its name, up to a limit.
-fn repeat_errors(host: &str, errors: impl Read) {
-    let mut errors = BufReader::new(errors);
-    let mut line = Vec::new();
-    let mut printed = 0_u32;
-    while let Ok(read @ (LineRead::Whole | LineRead::TooLong)) =
-        lines::read(&mut errors, LONGEST_ERROR, &mut line)
-    {
-        if printed == MAX_ERRORS {
-            print_error(&format!(
-                "{host}: it says more on standard error, which is not shown"
-            ));
-            let _ = io::copy(&mut errors, &mut io::sink());
-            return;
-        }
-        let text = line
-            .strip_prefix(b"tcpentry: ")
-            .unwrap_or(&line)
-            .trim_ascii_end();
-        // The sum says it once.
-        if !text.is_empty() && !text.starts_with(b"no connection matches") {
-            // A sentence has quotes and paths, none of which it doubles.
-            let text = escape_for_terminal(text).replace(r"\\", r"\");
-            print_error(&format!("{host}: {text}"));
-            printed += 1;
-        }
-        if read == LineRead::TooLong && skip_line(&mut errors).is_err() {
-            return;
-        }
-    }
-}
-
-/// Reads on to the end of a line.
-fn skip_line(input: &mut BufReader<impl Read>) -> io::Result<()> {
-    loop {
-        let buffer = input.fill_buf()?;
-        if buffer.is_empty() {
-            return Ok(());
-        }
-        let end = buffer.iter().position(|byte| *byte == b'\n');
-        let length = end.map_or(buffer.len(), |end| end + 1);
-        input.consume(length);
-        if end.is_some() {
-            return Ok(());
-        }
-    }
-}
-
 /// Returns the beginning of a line, fit for a terminal.
 fn excerpt(line: &[u8]) -> String {
     let some = &line[..line.len().min(EXCERPT)];
     escape_for_terminal(some.trim_ascii())
-}
-
-/// The running children, by their pids, so that they can be ended from another thread.
-#[derive(Clone, Default)]
-struct Children(Arc<Mutex<Running>>);
-
-#[derive(Default)]
-struct Running {
-    /// Set once no more are started.
-    is_over: bool,
-    children: BTreeMap<u32, Child>,
-}
-
-/// The ends of a child's pipes.
-struct ChildPipes {
-    input: Option<std::process::ChildStdin>,
-    output: Option<std::process::ChildStdout>,
-    errors: Option<std::process::ChildStderr>,
-}
-
-impl Children {
-    fn start(&self, command: &mut std::process::Command) -> io::Result<(u32, ChildPipes)> {
-        let mut running = lock(&self.0);
-        if running.is_over {
-            return Err(io::ErrorKind::Interrupted.into());
-        }
-        let mut child = command.spawn()?;
-        let pipes = ChildPipes {
-            input: child.stdin.take(),
-            output: child.stdout.take(),
-            errors: child.stderr.take(),
-        };
-        let id = child.id();
-        running.children.insert(id, child);
-        Ok((id, pipes))
-    }
-
-    /// Waits for a child, without keeping others from ending it.
-    fn wait(&self, id: u32) -> io::Result<ExitStatus> {
-        let mut pause = Duration::from_millis(1);
-        loop {
-            let mut running = lock(&self.0);
-            let Some(child) = running.children.get_mut(&id) else {
-                return Err(io::ErrorKind::NotFound.into());
-            };
-            if let Some(status) = child.try_wait().transpose() {
-                running.children.remove(&id);
-                return status;
-            }
-            drop(running);
-            thread::sleep(pause);
-            pause = (pause * 2).min(POLL_INTERVAL);
-        }
-    }
-
-    /// Ends a child that runs.
-    fn end(&self, id: u32) {
-        if let Some(child) = lock(&self.0).children.get(&id) {
-            terminate(child);
-        }
-    }
-
-    /// Ends all of them, and waits until they have ended: gently, because ssh may have to give back a terminal.
-    fn end_all(&self) {
-        let mut running = lock(&self.0);
-        running.is_over = true;
-        running.children.values().for_each(terminate);
-        let end = Instant::now() + GENTLE;
-        while Instant::now() < end {
-            let is_running = |child: &mut Child| matches!(child.try_wait(), Ok(None));
-            if !running.children.values_mut().any(is_running) {
-                return;
-            }
-            thread::sleep(Duration::from_millis(10));
-        }
-        for child in running.children.values_mut() {
-            // It has ended by itself where it can't be killed.
-            let _ = child.kill();
-        }
-    }
-}
-
-/// Sends TERM to a child that has not been waited for.
-fn terminate(child: &Child) {
-    // It has ended by itself where that fails.
-    let _ = kill_process(Pid::from_child(child), Signal::TERM);
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -426,16 +304,9 @@ const HELD_BY_ALL: usize = 64 * 1024 * 1024;
 const HELD_BY_ONE: usize = 16 * 1024 * 1024;
 /// The longest line of a host: more than a socket that a thousand processes hold.
 const LONGEST_LINE: usize = 1024 * 1024;
-const LONGEST_ERROR: usize = 4096;
-/// The number of lines on standard error that are repeated for each host.
-const MAX_ERRORS: u32 = 200;
 /// The number of unreadable lines after which a host is cut off.
 const MAX_UNREADABLE: u64 = 1000;
 /// The bytes that are shown of an unreadable line.
 const EXCERPT: usize = 60;
-/// The time that is left to what is still on its way on standard error.
-const LAST_ERRORS: Duration = Duration::from_millis(300);
 /// The delay until an interruption is noticed.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
-/// The time between TERM and KILL.
-const GENTLE: Duration = Duration::from_secs(1);

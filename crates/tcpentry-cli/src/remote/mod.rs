@@ -4,6 +4,7 @@
 //! trusted: neither to be short, nor to end, nor to be fit for a terminal.
 
 mod check;
+mod children;
 mod delete;
 mod fleet;
 mod input;
@@ -13,6 +14,7 @@ mod report;
 mod reports;
 mod rows;
 mod ssh;
+mod standard_error;
 #[cfg(feature = "tui")]
 mod top;
 mod verdict;

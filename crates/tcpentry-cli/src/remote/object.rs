@@ -33,6 +33,7 @@ pub(super) struct RemoteObject {
     pub(super) method: Option<String>,
     pub(super) error: Option<String>,
     pub(super) hint: Option<String>,
+    pub(super) subflows: Option<Vec<String>>,
     pub(super) check: Option<String>,
     pub(super) status: Option<String>,
     pub(super) detail: Option<String>,

@@ -10,6 +10,7 @@ use super::input::SetInputs;
 use super::object::RemoteObject;
 use super::rows::{MergedRow, RowForm, RowKind, RowWriter};
 use super::ssh::Ssh;
+use super::standard_error::ErrorSink;
 use super::verdict::{judge, worst_of_reports};
 use super::words::{OF_THIS_PROGRAM, options_without, quoted, remote_words};
 use crate::args::line::Line;
@@ -86,6 +87,7 @@ fn report(
         host: host.clone(),
         command: command.clone(),
         input: input.clone(),
+        errors: ErrorSink::printing(),
     });
     let interrupt = Interrupt::install();
     let ssh = Ssh::of_environment();
@@ -99,20 +101,26 @@ fn report(
     let mut verdicts = Vec::new();
     let mut is_empty = true;
     let mut written: io::Result<()> = Ok(());
-    let done = fleet::run(&ssh, tasks.collect(), &make, &interrupt, |index, event| {
-        match event {
-            HostEvent::Some(rows) => {
-                is_empty = false;
-                written = rows.iter().try_for_each(|row| writer.write(row));
+    let done = fleet::run(
+        &ssh,
+        tasks.collect(),
+        &make,
+        &|| interrupt.is_set(),
+        |index, event| {
+            match event {
+                HostEvent::Some(rows) => {
+                    is_empty = false;
+                    written = rows.iter().try_for_each(|row| writer.write(row));
+                }
+                HostEvent::Ended(end) => verdicts.push(judge(&hosts.names()[index], &end, &ssh)),
             }
-            HostEvent::Ended(end) => verdicts.push(judge(&hosts.names()[index], &end, &ssh)),
-        }
-        if written.is_ok() {
-            ControlFlow::Continue(())
-        } else {
-            ControlFlow::Break(())
-        }
-    });
+            if written.is_ok() {
+                ControlFlow::Continue(())
+            } else {
+                ControlFlow::Break(())
+            }
+        },
+    );
     let written = written.and_then(|()| writer.flush());
     if done == Err(Stopped::Interrupted) || interrupt.is_set() {
         return interrupt.exit();

@@ -47,6 +47,14 @@ impl Ssh {
         self.command(host, remote).exec()
     }
 
+    /// Returns one that asks nothing: what it would ask is an error.
+    #[cfg(feature = "tui")]
+    pub(super) fn without_questions(&self) -> Self {
+        let mut words = self.words.clone();
+        words.extend(["-o", "BatchMode=yes"].map(str::to_owned));
+        Self { words }
+    }
+
     fn with_option(&self, option: &str, host: &str, remote: &str) -> Command {
         let mut command = Command::new(&self.words[0]);
         // Neither is ever an option: the list of hosts has none that begins with a dash, and `remote` begins with a program.

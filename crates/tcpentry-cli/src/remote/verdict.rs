@@ -27,7 +27,8 @@ pub(super) fn judge(host: &str, end: &HostEnd, ssh: &Ssh) -> HostVerdict {
     verdict
 }
 
-fn of_end(end: &HostEnd, ssh: &str, host: &str) -> (HostVerdict, Option<String>) {
+/// Returns the verdict over a host, and what went wrong there.
+pub(super) fn of_end(end: &HostEnd, ssh: &str, host: &str) -> (HostVerdict, Option<String>) {
     let failed = |problem: String| (HostVerdict::Failed, Some(problem));
     if let Some(unreadable) = &end.unreadable {
         let lines = match unreadable.count {
@@ -147,6 +148,7 @@ mod tests {
         let end = HostEnd {
             status: Ok(ExitStatus::from_raw(status)),
             unreadable: None,
+            said: Vec::new(),
         };
         let (verdict, problem) = of_end(&end, "ssh", "h");
         (verdict, problem.unwrap_or_default())
@@ -178,6 +180,7 @@ mod tests {
         let end = HostEnd {
             status: Err(io::ErrorKind::NotFound.into()),
             unreadable: None,
+            said: Vec::new(),
         };
         assert!(
             of_end(&end, "my-ssh", "h")
@@ -192,6 +195,7 @@ mod tests {
                 first: "Welcome".to_owned(),
                 is_cut_off: false,
             }),
+            said: Vec::new(),
         };
         let (verdict, problem) = of_end(&end, "ssh", "h");
         assert!(verdict == HostVerdict::Failed && problem.unwrap().contains("2 lines"));

@@ -82,6 +82,8 @@ impl SocketKind {
 pub(crate) struct SocketTarget {
     pub(crate) key: RowKey,
     pub(crate) connection: Connection,
+    /// Its host, where several are shown.
+    pub(crate) host: Option<Arc<str>>,
     /// The name of its network namespace, where several are shown.
     pub(crate) netns: Option<Arc<str>>,
 }
@@ -91,6 +93,7 @@ impl From<&Row> for SocketTarget {
         Self {
             key: row.key,
             connection: row.to_connection(),
+            host: row.names.host.clone(),
             netns: row.names.netns.clone(),
         }
     }

@@ -5,6 +5,7 @@
 
 #[cfg(feature = "bench-internals")]
 pub(crate) mod bench;
+mod elsewhere;
 mod event_loop;
 mod input;
 mod keys;
@@ -27,8 +28,18 @@ mod worker;
 use crate::args::{SetInput, TopArgs};
 use crate::exit::Exit;
 use crate::tables::sets;
+pub(crate) use elsewhere::show_elsewhere;
+pub(crate) use message::{Section, SocketTarget};
+#[cfg(test)]
+pub(crate) use model::testing::row as testing_row;
+pub(crate) use model::{Baseline, Deletability, HostCount, NotDeleted, RowKey};
 use recording::RecordingFailure;
-use start::{initial_state, make_worker, settings, show, theme};
+pub(crate) use recording::{
+    IdentifiedRow, RecordedFrame, RecordingError, RecordingReader, RowPlacer,
+};
+pub(crate) use replay::{ForeignFrame, OwnFilter, Polled, RowSource};
+use start::{initial_state, make_worker, show, theme};
+pub(crate) use start::{needs_terminal, settings};
 use tcpentry::filter::FilterWords;
 
 pub(crate) fn run(args: &TopArgs) -> Exit {

@@ -3,21 +3,20 @@
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::path::Path;
-use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Instant;
 
 use tcpentry::escape::escape_for_terminal;
 use tcpentry::filter::FilterWords;
 
+use super::elsewhere::show_elsewhere;
 use super::message::Update;
-use super::once;
 use super::recording::{
     FrameRecorder, RecordingFailure, RecordingHead, RecordingReader, describe_failure,
 };
-use super::replay::{FileSource, ForeignTable, ReplayThread};
+use super::replay::{FileSource, OwnFilter};
 use super::save::create_new;
-use super::start::{initial_state, make_worker_here, settings, show, theme};
+use super::start::{make_worker_here, settings};
 use super::state::INTERVALS;
 use super::worker::Settings;
 use crate::args::{TopArgs, TopColumn};
@@ -189,39 +188,11 @@ pub(super) fn replay(args: &TopArgs, file: &Path) -> Exit {
         text if text.trim().is_empty() => head.filter.clone(),
         text => text,
     };
-    let mut top = initial_state(args, &settings, &text);
-    let theme = theme(args);
-    let table = |send| {
-        let (kind, filter) = (settings.kind, head.filter.clone());
-        let mut table = ForeignTable::new(send, kind, filter, settings.arrangement);
-        match table.change_filter(&text) {
-            Ok(()) => Ok(table),
-            Err(problem) => {
-                print_error(&problem.message);
-                problem.hint.iter().for_each(|hint| print_hint(hint));
-                Err(Exit::Usage)
-            }
-        }
+    let own = OwnFilter {
+        text: head.filter.clone(),
+        has_states: true,
     };
-    let exit = if args.once {
-        let (sender, updates) = channel();
-        let (_command_sender, commands) = channel();
-        let table = match table(Box::new(move |update: Update| sender.send(update).is_ok())) {
-            Ok(table) => table,
-            Err(exit) => return exit,
-        };
-        let mut replay = ReplayThread::new(table, Box::new(source), commands);
-        let now = Instant::now();
-        replay.show_all(|| updates.try_iter().for_each(|it| top.update(it, now)));
-        once::print(top, theme, &updates, |command| {
-            replay.execute(command);
-        })
-    } else {
-        show(top, theme, is_stdin, |commands, send| {
-            let replay = ReplayThread::new(table(send)?, Box::new(source), commands);
-            Ok(move || replay.start())
-        })
-    };
+    let exit = show_elsewhere(args, &settings, own, &text, Box::new(source), is_stdin);
     match failure.get() {
         Some(error) => {
             print_error(&error.to_string());

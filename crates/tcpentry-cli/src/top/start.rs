@@ -32,15 +32,8 @@ pub(super) fn show<S: FnOnce() -> io::Result<JoinHandle<()>>>(
     if reads_stdin {
         keys_from_the_terminal();
     }
-    if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
-        print_error("top needs a terminal for input and output");
-        print_hint(WITHOUT_TERMINAL);
-        return Exit::Usage;
-    }
-    if std::env::var_os("TERM").is_some_and(|name| name == "dumb") {
-        print_error("this terminal can't place its cursor (TERM=dumb)");
-        print_hint(WITHOUT_TERMINAL);
-        return Exit::Usage;
+    if let Err(exit) = needs_terminal() {
+        return exit;
     }
     let (event_sender, events) = channel();
     let updates = event_sender.clone();
@@ -73,6 +66,20 @@ pub(super) fn show<S: FnOnce() -> io::Result<JoinHandle<()>>>(
             Exit::Failed
         }
     }
+}
+
+/// Returns an error where there is no terminal for a screen, once it has been printed.
+pub(crate) fn needs_terminal() -> Result<(), Exit> {
+    let problem = if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
+        "top needs a terminal for input and output"
+    } else if std::env::var_os("TERM").is_some_and(|name| name == "dumb") {
+        "this terminal can't place its cursor (TERM=dumb)"
+    } else {
+        return Ok(());
+    };
+    print_error(problem);
+    print_hint(WITHOUT_TERMINAL);
+    Err(Exit::Usage)
 }
 
 /// Makes the worker, which records what it reads where there is a recorder. Where it can't be made, says so and returns the exit code.
@@ -134,7 +141,7 @@ fn keys_from_the_terminal() {
 }
 
 /// Returns the settings of the worker.
-pub(super) fn settings(args: &TopArgs, sets: Sets) -> Settings {
+pub(crate) fn settings(args: &TopArgs, sets: Sets) -> Settings {
     let by = args.sort.unwrap_or(TopColumn::State);
     let arrangement = Arrangement {
         by,
@@ -164,6 +171,12 @@ pub(super) fn settings(args: &TopArgs, sets: Sets) -> Settings {
     }
 }
 
+/// Returns true where the rows are those of several hosts.
+fn has_hosts(args: &TopArgs) -> bool {
+    let hosts = args.on.on.as_ref();
+    hosts.is_some_and(|hosts| hosts.names().len() > 1)
+}
+
 /// Returns the state at the start.
 pub(super) fn initial_state(args: &TopArgs, settings: &Settings, filter: &str) -> Top {
     let mut columns = args.columns.clone();
@@ -176,14 +189,21 @@ pub(super) fn initial_state(args: &TopArgs, settings: &Settings, filter: &str) -
     if columns.is_empty() {
         columns.extend(TopColumn::DEFAULT);
         // A user without CAP_NET_ADMIN sees which ones they may delete.
-        if !tcpentry::support::is_administrator() {
+        if !has_hosts(args) && !tcpentry::support::is_administrator() {
             columns.insert(4, TopColumn::DeleteBy);
         }
         if args.netns.all_netns || args.netns.netns.len() > 1 {
             columns.insert(3, TopColumn::Netns);
         }
     }
+    let has_hosts = has_hosts(args);
+    if has_hosts && args.columns.is_empty() {
+        columns.insert(0, TopColumn::Host);
+    }
     let mut top = Top::new(columns, settings.arrangement, settings.interval);
+    if has_hosts {
+        top.columns.offer_hosts();
+    }
     top.kind = settings.kind;
     top.deletion.set_pace(&args.pace);
     top.filter.start_with(filter);

@@ -35,6 +35,8 @@ mod readme;
 #[cfg(feature = "tui")]
 mod recording;
 mod remote;
+#[cfg(feature = "tui")]
+mod remote_top;
 mod rounds;
 mod sandbox;
 mod select;

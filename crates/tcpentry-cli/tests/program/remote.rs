@@ -21,24 +21,24 @@ use crate::own_session::server;
 use crate::util::{ELSEWHERE, Run, is_alive, local, program, with_input};
 
 /// Hosts `h1`, `h2` ... with a server each, connections over their loopback, and an ssh that knows them.
-struct Fleet {
-    hosts: Vec<Host>,
-    _here: SshServer,
+pub(crate) struct Fleet {
+    pub(crate) hosts: Vec<Host>,
+    here: SshServer,
 }
 
-struct Host {
-    there: Namespace,
-    _server: SshServer,
+pub(crate) struct Host {
+    pub(crate) there: Namespace,
+    pub(crate) server: Option<SshServer>,
 }
 
 /// The port to which the connections of the hosts go.
 const PORT: u16 = 7000;
-const SSH: &str = "/usr/bin/ssh -F /run/ssh_config";
+pub(crate) const SSH: &str = "/usr/bin/ssh -F /run/ssh_config";
 
 /// Runs a test on so many hosts, or skips it.
-fn on_a_fleet(count: usize, body: impl FnOnce(&Fleet) + Send + 'static) {
+pub(crate) fn on_a_fleet(count: usize, body: impl FnOnce(&mut Fleet) + Send + 'static) {
     isolated(move || match server() {
-        Ok(server) => body(&Fleet::new(count, server)),
+        Ok(server) => body(&mut Fleet::new(count, server)),
         Err(reason) => skip!("{reason}"),
     });
 }
@@ -69,20 +69,26 @@ impl Fleet {
             let server = here.another_in(&there);
             Host {
                 there,
-                _server: server,
+                server: Some(server),
             }
         });
         let hosts = hosts.collect();
         fs::write("/run/ssh_config", config).unwrap();
-        Self { hosts, _here: here }
+        Self { hosts, here }
     }
 
     /// Opens connections on a host, the first of which is 0.
-    fn connect(&self, host: usize, count: usize) -> Vec<Ends> {
+    pub(crate) fn connect(&self, host: usize, count: usize) -> Vec<Ends> {
         self.hosts[host].there.run(move || {
             let listener = tcp::listen(tcp::loopback(PORT));
             (0..count).map(|_| tcp::connect_to(&listener)).collect()
         })
+    }
+
+    /// Starts the server of a host again.
+    pub(crate) fn restart(&mut self, host: usize) {
+        let host = &mut self.hosts[host];
+        host.server = Some(self.here.another_in(&host.there));
     }
 
     /// Returns the program with words; what it deletes is held by the test, from which the servers descend.
@@ -92,7 +98,7 @@ impl Fleet {
     }
 
     /// Returns the program with words, under every guard.
-    fn guarded(words: &str) -> Command {
+    pub(crate) fn guarded(words: &str) -> Command {
         let mut command = program();
         command
             .args(words.split_whitespace())
@@ -101,12 +107,12 @@ impl Fleet {
     }
 
     #[expect(clippy::unused_self, reason = "the hosts have to be there")]
-    fn run(&self, words: &str) -> Run {
+    pub(crate) fn run(&self, words: &str) -> Run {
         Self::command(words).output().unwrap().into()
     }
 }
 
-fn all_live(all: &[Ends]) -> bool {
+pub(crate) fn all_live(all: &[Ends]) -> bool {
     all.iter().all(is_alive)
 }
 
@@ -470,23 +476,29 @@ fn top_of_one_host_is_on_a_terminal_there() {
 }
 
 /// A program in the place of ssh.
-struct FakeSsh {
-    path: PathBuf,
+pub(crate) struct FakeSsh {
+    pub(crate) path: PathBuf,
 }
 
 impl FakeSsh {
     /// Makes one of a script, in which `$host` is the host and `$command` the line for its shell.
-    fn new(script: &str) -> Self {
+    pub(crate) fn new(script: &str) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let path =
             std::env::temp_dir().join(format!("tcpentry-ssh-{}-{number}", std::process::id()));
-        fs::write(&path, format!("host=$2 command=$3\n{script}\n")).unwrap();
+        fs::write(
+            &path,
+            format!(
+                "batch=\ncase $1 in -o) batch=$2; shift 2 ;; esac\nhost=$2 command=$3\n{script}\n"
+            ),
+        )
+        .unwrap();
         Self { path }
     }
 
     /// Returns the program with so little memory that it can't keep what it is sent.
-    fn command(&self, words: &str) -> Command {
+    pub(crate) fn command(&self, words: &str) -> Command {
         let mut command = Command::new("sh");
         command
             .args(["-c", "ulimit -v 1000000; exec \"$@\"", "sh"])
@@ -501,7 +513,7 @@ impl FakeSsh {
         command
     }
 
-    fn run(&self, words: &str) -> Run {
+    pub(crate) fn run(&self, words: &str) -> Run {
         self.command(words).output().unwrap().into()
     }
 }
@@ -534,7 +546,9 @@ fn what_is_wrong_with_the_words_gets_to_no_host() {
         "--on a delete --until-quiet 1m dport 80",
         "--on a delete --id 1/x",
         "--on a delete --all 127.0.0.1:1 127.0.0.1:2",
-        "--on a,b top",
+        "--on a,b top --once nonsense",
+        "--on a,b top --record -",
+        "--on a,b top --replay f",
         "--on a top --in bad=/dev/null",
         "--on a demo",
         "--on a ban 192.0.2.1",

@@ -14,6 +14,7 @@ use super::report::{FleetReport, Reported};
 use super::reports::{refuse_explain, shows_netns};
 use super::rows::{RowForm, RowKind};
 use super::ssh::Ssh;
+use super::standard_error::ErrorSink;
 use super::verdict::judge;
 use super::words::{OF_THIS_PROGRAM, Supervised, options_without, quoted, remote_words};
 use crate::args::line::Line;
@@ -152,17 +153,23 @@ impl FleetDeletion<'_> {
             Reported::new(&form, host, &RemoteObject::parse(line)?, line)
         });
         let hosts: Vec<_> = tasks.iter().map(|task| task.host.clone()).collect();
-        let done = fleet::run(&self.ssh, tasks, &make, &self.interrupt, |index, event| {
-            before(report, index);
-            match event {
-                HostEvent::Some(all) => all.into_iter().for_each(|it| report.add(it)),
-                HostEvent::Ended(end) => {
-                    let verdict = judge(&hosts[index], &end, &self.ssh);
-                    report.end_host(&hosts[index], verdict);
+        let done = fleet::run(
+            &self.ssh,
+            tasks,
+            &make,
+            &|| self.interrupt.is_set(),
+            |index, event| {
+                before(report, index);
+                match event {
+                    HostEvent::Some(all) => all.into_iter().for_each(|it| report.add(it)),
+                    HostEvent::Ended(end) => {
+                        let verdict = judge(&hosts[index], &end, &self.ssh);
+                        report.end_host(&hosts[index], verdict);
+                    }
                 }
-            }
-            ControlFlow::Continue(())
-        });
+                ControlFlow::Continue(())
+            },
+        );
         done.map_err(|stopped| match stopped {
             Stopped::Interrupted => self.interrupt.exit(),
             Stopped::Enough => Exit::Failed,
@@ -194,6 +201,7 @@ fn task(host: &str, supervised: &Supervised) -> HostTask {
         host: host.to_owned(),
         command: supervised.command.clone(),
         input: TaskInput::Held(Arc::clone(&supervised.input)),
+        errors: ErrorSink::printing(),
     }
 }
 
@@ -203,6 +211,7 @@ fn harmless_task(host: &str, words: &[String], input: TaskInput) -> HostTask {
         host: host.to_owned(),
         command: quoted(words),
         input,
+        errors: ErrorSink::printing(),
     }
 }
 

@@ -131,7 +131,7 @@ impl FleetDeletion<'_> {
             &self.ssh,
             tasks.collect(),
             &make,
-            &self.interrupt,
+            &|| self.interrupt.is_set(),
             |index, event| {
                 match event {
                     HostEvent::Some(all) => {

@@ -5,6 +5,7 @@ use std::time::Instant;
 use crossterm::event::{KeyCode, KeyEvent};
 
 use super::super::state::{Focus, TerminalRequest, Top};
+use crate::args::Grouping;
 
 pub(super) fn press(top: &mut Top, key: KeyEvent, now: Instant) {
     let page = isize::try_from(top.table.height.saturating_sub(1).max(1)).unwrap_or(1);
@@ -25,8 +26,8 @@ pub(super) fn press(top: &mut Top, key: KeyEvent, now: Instant) {
         KeyCode::Enter | KeyCode::Char('i') => top.enter(),
         KeyCode::Char('/') => top.open_filter(),
         KeyCode::Esc => escape(top),
-        KeyCode::Tab => top.group_by(top.table.arrangement.grouping.next()),
-        KeyCode::BackTab => top.group_by(top.table.arrangement.grouping.previous()),
+        KeyCode::Tab => top.group_by(top.neighbour_grouping(Grouping::next)),
+        KeyCode::BackTab => top.group_by(top.neighbour_grouping(Grouping::previous)),
         KeyCode::Char('o') => top.focus = Focus::Order,
         KeyCode::Char('<') => sort_by_neighbour(top, -1),
         KeyCode::Char('>') => sort_by_neighbour(top, 1),

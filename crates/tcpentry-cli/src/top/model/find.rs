@@ -59,6 +59,7 @@ impl<'f> Finder<'f> {
             row.names.user.as_deref(),
             row.unit(),
             row.names.netns.as_deref(),
+            row.names.host.as_deref(),
         ];
         for name in names.into_iter().flatten() {
             text.push('\n');

@@ -26,6 +26,16 @@ pub(crate) struct Frame {
     pub(crate) read_at: Option<Instant>,
     /// Rows that the frame before had are missing because something else is shown, not because they have left.
     pub(crate) is_reset: bool,
+    /// The hosts that it is of, where they are several.
+    pub(crate) hosts: Option<HostCount>,
+}
+
+/// The number of the hosts of a frame.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct HostCount {
+    /// The number of those whose rows it has.
+    pub(crate) answering: usize,
+    pub(crate) all: usize,
 }
 
 /// The frame with which a new reading is compared.
@@ -119,9 +129,13 @@ impl Row {
         self.resolved = self.resolved.or(&old.resolved);
         self.first_read_at = old.first_read_at;
         self.has_come = old.has_come;
-        self.rates = self
-            .rates_since(old)
-            .filter(|_| baseline != Baseline::BeforePause);
+        // Where it has not been read again, they are those of then.
+        let rates = if self.read_at == old.read_at {
+            old.rates
+        } else {
+            self.rates_since(old)
+        };
+        self.rates = rates.filter(|_| baseline != Baseline::BeforePause);
         self.change = match old.change {
             _ if old.connection.state != self.connection.state => Change::State {
                 since: now,
@@ -229,6 +243,25 @@ mod tests {
         assert!(next.rows[0].resolved.holders.is_some());
         let next = next.followed_by(vec![row(1)], Baseline::Previous, now);
         assert!(next.rows[0].resolved.holders.is_some());
+    }
+
+    #[test]
+    fn a_row_that_was_not_read_again_keeps_its_rates() {
+        let start = Instant::now();
+        let at = |seconds, bytes| {
+            let mut row = row(1);
+            row.read_at = start + Duration::from_secs(seconds);
+            row.counters.as_mut().unwrap().bytes_received = bytes;
+            vec![row]
+        };
+        let first = Frame::default().followed_by(at(0, 0), Baseline::Previous, start);
+        let second = first.followed_by(at(2, 100), Baseline::Previous, start);
+        let third = second.followed_by(at(2, 100), Baseline::Previous, start);
+        let received = |frame: &Frame| frame.rows[0].rates.map(|rates| rates.received);
+        assert_eq!(
+            (received(&second), received(&third)),
+            (Some(50.0), Some(50.0))
+        );
     }
 
     #[test]

@@ -19,7 +19,7 @@ use crate::output::duration;
 pub(crate) enum GroupKey {
     /// A name, and the process from which those of this name descend.
     Process(Arc<str>, i32),
-    /// A user, a container or unit, a network namespace.
+    /// A user, a container or unit, a network namespace, a host.
     Name(Arc<str>),
     Address(IpAddr),
     /// The first address of a network.
@@ -56,6 +56,7 @@ impl GroupKey {
             }
             Grouping::Unit => named(row.names.unit.as_ref().or(row.resolved.unit())),
             Grouping::Netns => named(row.names.netns.as_ref()),
+            Grouping::Host => named(row.names.host.as_ref()),
             Grouping::State => {
                 let state = row.connection.state;
                 Some(Self::State(rank(state), state))
@@ -203,7 +204,8 @@ impl Group {
             | TopColumn::Process
             | TopColumn::User
             | TopColumn::Unit
-            | TopColumn::Netns => self.common(column).unwrap_or(SEVERAL).to_owned(),
+            | TopColumn::Netns
+            | TopColumn::Host => self.common(column).unwrap_or(SEVERAL).to_owned(),
         }
     }
 
@@ -261,7 +263,7 @@ impl Group {
 type IsSame = fn(&Row, &Row) -> bool;
 
 /// The columns of names and ends, of which a group shows what all its rows have.
-const COMMON: [(TopColumn, IsSame); 6] = [
+const COMMON: [(TopColumn, IsSame); 7] = [
     (TopColumn::Local, |a, b| {
         a.connection.local() == b.connection.local() && a.names.device == b.names.device
     }),
@@ -274,6 +276,7 @@ const COMMON: [(TopColumn, IsSame); 6] = [
     (TopColumn::User, |a, b| a.names.user == b.names.user),
     (TopColumn::Unit, |a, b| a.unit() == b.unit()),
     (TopColumn::Netns, |a, b| a.names.netns == b.names.netns),
+    (TopColumn::Host, |a, b| a.names.host == b.names.host),
 ];
 
 /// The text where the rows of a group have several.

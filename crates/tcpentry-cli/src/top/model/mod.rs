@@ -16,7 +16,7 @@ pub(crate) use arrange::{Arranged, Sorter, TableLine};
 pub(crate) use arrangement::Arrangement;
 pub(crate) use cell::{describe_rates, describe_total, short_state};
 pub(crate) use find::Find;
-pub(crate) use frame::{Baseline, Frame};
+pub(crate) use frame::{Baseline, Frame, HostCount};
 pub(crate) use group::{Group, GroupKey};
 pub(crate) use row::{
     Change, Deletability, HolderNames, NotDeleted, Rates, Resolved, Row, RowKey, RowNames,

@@ -107,6 +107,8 @@ impl Row {
 /// The names of what a socket belongs to.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(crate) struct RowNames {
+    /// Its host, where several are shown.
+    pub(crate) host: Option<Arc<str>>,
     /// Its network namespace, where several are shown.
     pub(crate) netns: Option<Arc<str>>,
     /// The device it is bound to.

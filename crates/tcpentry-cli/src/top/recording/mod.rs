@@ -3,6 +3,7 @@
 //! The first line describes the recording. Each frame is a line of its own, and behind it a line for each row, which is an
 //! object of `list --json` with a few fields more.
 
+mod placer;
 mod reader;
 mod recorder;
 mod row;
@@ -11,9 +12,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use placer::{IdentifiedRow, RowPlacer};
 pub(crate) use reader::{RecordedFrame, RecordingError, RecordingReader};
 pub(crate) use recorder::{FrameRecorder, RecordingFailure, describe_failure};
-pub(crate) use row::{RowFields, RowPlace};
+pub(crate) use row::RowFields;
 
 use super::message::SocketKind;
 use super::model::Baseline;

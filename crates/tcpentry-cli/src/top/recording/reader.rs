@@ -15,6 +15,8 @@ pub(crate) struct RecordingReader {
     line: Vec<u8>,
     /// The number of the line.
     number: u64,
+    /// The largest number of rows of one frame.
+    most_rows: u64,
 }
 
 /// A frame as it was recorded.
@@ -50,6 +52,7 @@ impl RecordingReader {
             name,
             line: Vec::new(),
             number: 0,
+            most_rows: MOST_ROWS,
         };
         if !reader.read_line()? {
             reader.number = 1;
@@ -69,14 +72,20 @@ impl RecordingReader {
         Ok((head, reader))
     }
 
+    /// Limits the number of rows of a frame.
+    pub(crate) fn with_rows_up_to(self, most_rows: u64) -> Self {
+        Self { most_rows, ..self }
+    }
+
     /// Reads the next frame; `None` at the end.
     pub(crate) fn next(&mut self) -> Result<Option<RecordedFrame>, RecordingError> {
         if !self.read_line()? {
             return Ok(None);
         }
         let head: FrameHead = self.parse("a frame")?;
-        if head.rows > MOST_ROWS {
-            return Err(self.error(&format!("a frame has at most {MOST_ROWS} rows")));
+        if head.rows > self.most_rows {
+            let most = self.most_rows;
+            return Err(self.error(&format!("a frame has at most {most} rows")));
         }
         let mut rows = Vec::new();
         for place in 0..head.rows {

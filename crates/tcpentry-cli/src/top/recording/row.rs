@@ -112,11 +112,13 @@ struct RecordedProcess {
 
 /// The place that a recorded row belongs to.
 #[derive(Clone, Debug)]
-pub(crate) struct RowPlace {
+pub(super) struct RowPlace {
+    /// The name of its host, where there are several.
+    pub(super) host: Option<Arc<str>>,
     /// The number that stands for its network namespace.
-    pub(crate) netns: u32,
+    pub(super) netns: u32,
     /// The time at which reading its frame was begun.
-    pub(crate) begun: Instant,
+    pub(super) begun: Instant,
 }
 
 impl RecordedRow {
@@ -125,16 +127,24 @@ impl RecordedRow {
         self.netns.as_deref().unwrap_or_default()
     }
 
-    /// Returns the row, and its identity where it has one.
+    /// Returns its identity, where it has one.
+    pub(super) fn identity(&self) -> Result<Option<Identity>, String> {
+        let parsed = self.id.as_ref().map(|id| id.parse());
+        parsed
+            .transpose()
+            .map_err(|_| "`id` is no identity".to_owned())
+    }
+
+    /// Returns the row of the socket that has this identity, if any.
     ///
     /// # Errors
     /// The reason where it is no socket.
-    pub(crate) fn into_row(self, place: &RowPlace) -> Result<(Row, Option<Identity>), String> {
-        let identity: Option<Identity> = match &self.id {
-            None => None,
-            Some(id) => Some(id.parse().map_err(|_| "`id` is no identity".to_owned())?),
-        };
-        let (pair, cookie) = match &identity {
+    pub(super) fn into_row(
+        self,
+        identity: Option<&Identity>,
+        place: &RowPlace,
+    ) -> Result<Row, String> {
+        let (pair, cookie) = match identity {
             // What is shown is what would be deleted.
             Some(identity) => (identity.pair, identity.cookie),
             None => (self.pair()?, self.cookie()?),
@@ -157,13 +167,16 @@ impl RecordedRow {
             netns: place.netns,
             cookie,
         };
-        let names = Arc::new(self.names(&connection));
+        let names = Arc::new(RowNames {
+            host: place.host.clone(),
+            ..self.names(&connection)
+        });
         let mut row = Row::new(key, connection, names, read_at.unwrap_or(place.begun));
         row.resolved = Resolved {
             holders: row.connection.inode.map(|_| Arc::new(self.holders())),
             deletability: self.deletability(),
         };
-        Ok((row, identity))
+        Ok(row)
     }
 
     fn pair(&self) -> Result<Pair, String> {
@@ -209,6 +222,7 @@ impl RecordedRow {
         // As the table has it where the users of a namespace are not known.
         let user = self.user.as_deref().unwrap_or("?");
         RowNames {
+            host: None,
             netns: escaped(self.netns_name.as_deref()),
             device: escaped(self.interface.as_deref()),
             user: escaped(connection.inode.map(|_| user)),

@@ -64,17 +64,11 @@ fn read(text: &str) -> Result<Vec<Vec<Row>>, String> {
     let (_, mut reader) = open(text).map_err(|error| error.to_string())?;
     let mut frames = Vec::new();
     let base = Instant::now();
+    let mut placer = RowPlacer::default();
     while let Some(frame) = reader.next().map_err(|error| error.to_string())? {
-        let place = RowPlace {
-            netns: 0,
-            begun: base + frame.head.at(),
-        };
-        let rows = frame.rows.into_iter().map(|(line, row)| {
-            let row = row.into_row(&place);
-            row.map_err(|cause| reader.error_at(line, &cause).to_string())
-                .map(|(row, _)| row)
-        });
-        frames.push(rows.collect::<Result<_, _>>()?);
+        let rows = placer.place(frame.rows, base + frame.head.at(), &reader);
+        let rows = rows.map_err(|error| error.to_string())?.into_iter();
+        frames.push(rows.map(|(row, _)| row).collect());
     }
     Ok(frames)
 }

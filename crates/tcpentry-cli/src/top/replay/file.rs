@@ -1,6 +1,5 @@
 //! The rows of a recording, each frame when its time has come. Nothing can be deleted.
 
-use std::collections::HashMap;
 use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
 use std::sync::{Arc, OnceLock};
 use std::thread;
@@ -11,7 +10,7 @@ use tcpentry::{Identity, Outcome};
 
 use super::super::message::SocketTarget;
 use super::super::model::{Deletability, NotDeleted, RowKey};
-use super::super::recording::{RecordedFrame, RecordingError, RecordingReader, RowPlace};
+use super::super::recording::{RecordedFrame, RecordingError, RecordingReader, RowPlacer};
 use super::source::{ForeignFrame, Polled, RowSource};
 
 /// The frames of a file, which a thread reads ahead.
@@ -46,11 +45,11 @@ impl FileSource {
         let base = Instant::now();
         let mut reader = reader;
         let read = move || {
-            let mut numbers = HashMap::new();
+            let mut placer = RowPlacer::default();
             loop {
                 let frame = match reader.next() {
                     Ok(None) => return,
-                    Ok(Some(frame)) => place(frame, base, &mut numbers, &reader),
+                    Ok(Some(frame)) => place(frame, base, &mut placer, &reader),
                     Err(error) => Err(error),
                 };
                 let is_last = frame.is_err();
@@ -96,29 +95,16 @@ impl FileSource {
 fn place(
     frame: RecordedFrame,
     base: Instant,
-    numbers: &mut HashMap<String, u32>,
+    placer: &mut RowPlacer,
     reader: &RecordingReader,
 ) -> Result<ReadFrame, RecordingError> {
     let RecordedFrame { head, rows } = frame;
     let at = head.at();
     let read_at = base + at;
-    let mut placed = Vec::with_capacity(rows.len());
-    for (line, row) in rows {
-        let count = u32::try_from(numbers.len()).unwrap_or(u32::MAX);
-        let netns = match numbers.get(row.netns()) {
-            Some(number) => *number,
-            None => *numbers.entry(row.netns().to_owned()).or_insert(count),
-        };
-        let place = RowPlace {
-            netns,
-            begun: read_at,
-        };
-        let row = row.into_row(&place);
-        placed.push(row.map_err(|cause| reader.error_at(line, &cause))?);
-    }
+    let rows = placer.place(rows, read_at, reader)?;
     let notes = head.notes.iter();
     let frame = ForeignFrame {
-        rows: placed,
+        rows,
         baseline: head.baseline(),
         hidden: head.hidden,
         notes: notes
@@ -126,6 +112,7 @@ fn place(
             .collect(),
         read_time: head.read_time(),
         read_at,
+        hosts: None,
     };
     Ok(ReadFrame(at, frame))
 }

@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 use super::message::WorkerCommand;
 use super::worker::CommandQueue;
 pub(crate) use file::FileSource;
-use source::{Polled, RowSource};
-pub(crate) use table::ForeignTable;
+pub(crate) use source::{ForeignFrame, Polled, RowSource};
+pub(crate) use table::{ForeignTable, OwnFilter};
 
 /// The thread's state.
 pub(crate) struct ReplayThread {

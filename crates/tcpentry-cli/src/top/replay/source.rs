@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 use tcpentry::Identity;
 use tcpentry::delete::Ending;
 
-use super::super::message::SocketTarget;
-use super::super::model::{Baseline, Deletability, NotDeleted, Row, RowKey};
+use super::super::message::{Section, SocketTarget};
+use super::super::model::{Baseline, Deletability, HostCount, NotDeleted, RowKey};
+use super::super::recording::IdentifiedRow;
 
 /// A source of rows, and what can be done with them.
 pub(crate) trait RowSource: Send {
@@ -29,6 +30,11 @@ pub(crate) trait RowSource: Send {
 
     /// Returns the command that deletes this one and no other.
     fn command(&self, key: RowKey, identity: &Identity) -> Option<String>;
+
+    /// Describes what is known of it elsewhere, but not here.
+    fn beyond(&self, _: RowKey, _: &Identity) -> Option<Section> {
+        None
+    }
 
     /// Goes on after a pause.
     fn resume(&mut self) {}
@@ -53,11 +59,13 @@ pub(crate) struct Polled {
 #[derive(Debug)]
 pub(crate) struct ForeignFrame {
     /// The rows, with their identities where they have some.
-    pub(crate) rows: Vec<(Row, Option<Identity>)>,
+    pub(crate) rows: Vec<IdentifiedRow>,
     pub(crate) baseline: Baseline,
     pub(crate) hidden: u64,
     pub(crate) notes: Vec<String>,
     pub(crate) read_time: Duration,
     /// The time at which it was read, by the clock of its rows.
     pub(crate) read_at: Instant,
+    /// The hosts that it is of, where they are several.
+    pub(crate) hosts: Option<HostCount>,
 }

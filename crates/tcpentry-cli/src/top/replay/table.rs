@@ -21,8 +21,7 @@ use crate::args::TopColumn;
 pub(crate) struct ForeignTable {
     send: UpdateSender,
     kind: SocketKind,
-    /// The filter by which the rows were selected where they were read.
-    own_filter: String,
+    own: OwnFilter,
     /// The filter of the screen.
     filter: String,
     selection: ForeignSelection,
@@ -39,6 +38,14 @@ pub(crate) struct ForeignTable {
     came_at: Instant,
 }
 
+/// The filter by which the rows were selected where they were read.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct OwnFilter {
+    pub(crate) text: String,
+    /// The rows are in the states that are wanted: the screen leaves out none of them.
+    pub(crate) has_states: bool,
+}
+
 /// The rows that are selected.
 enum ForeignSelection {
     /// All that were read.
@@ -52,13 +59,13 @@ impl ForeignTable {
     pub(crate) fn new(
         send: UpdateSender,
         kind: SocketKind,
-        own_filter: String,
+        own: OwnFilter,
         arrangement: Arrangement,
     ) -> Self {
         Self {
             send,
             kind,
-            own_filter,
+            own,
             filter: String::new(),
             selection: ForeignSelection::OfStates,
             arrangement,
@@ -82,6 +89,7 @@ impl ForeignTable {
             notes,
             read_time,
             read_at,
+            hosts,
         } = frame;
         let identified = rows.iter();
         self.identities = identified
@@ -93,6 +101,7 @@ impl ForeignTable {
             hidden,
             notes,
             read_time,
+            hosts,
             ..next
         };
         self.show(self.all.is_reset);
@@ -130,6 +139,7 @@ impl ForeignTable {
             read_time: self.all.read_time,
             read_at: Some(self.came_at),
             is_reset,
+            hosts: self.all.hosts,
             rows,
         };
         self.shown = Arc::new(frame);
@@ -209,8 +219,10 @@ impl ForeignTable {
     pub(crate) fn change_filter(&mut self, text: &str) -> Result<(), FilterProblem> {
         self.selection = if text.trim().is_empty() {
             ForeignSelection::OfStates
-        } else if text == self.own_filter {
+        } else if text == self.own.text && self.own.has_states {
             ForeignSelection::All
+        } else if text == self.own.text {
+            ForeignSelection::OfStates
         } else {
             ForeignSelection::Of(Box::new(self.compile(text)?))
         };
@@ -274,11 +286,13 @@ impl ForeignTable {
                 (title, column.text(row, &row.resolved))
             })
         });
+        let beyond = identity.and_then(|identity| source.beyond(target.key, identity));
         let identity = identity.map(|it| ("identity".to_owned(), it.to_string()));
         sections.push(Section {
             title: "as it was read",
             lines: lines.chain(identity).collect(),
         });
+        sections.extend(beyond);
         (self.send)(Update::Details {
             key: target.key,
             details: Box::new(DetailText { command, sections }),

@@ -6,6 +6,8 @@ use crate::args::{Grouping, TopColumn};
 pub(crate) struct ColumnChooser {
     /// The visible columns, in their order.
     pub(crate) shown: Vec<TopColumn>,
+    /// Rows have a host.
+    has_hosts: bool,
     /// The line of the cursor in the chooser.
     pub(crate) cursor: usize,
     /// The number of columns that are scrolled away; 0 shows those of most use.
@@ -15,13 +17,30 @@ pub(crate) struct ColumnChooser {
 }
 
 impl ColumnChooser {
-    pub(super) const fn new(shown: Vec<TopColumn>) -> Self {
+    pub(super) fn new(shown: Vec<TopColumn>) -> Self {
         Self {
+            has_hosts: shown.contains(&TopColumn::Host),
             shown,
             cursor: 0,
             offset: 0,
             last_offset: 0,
         }
+    }
+
+    /// Offers the column of hosts, too.
+    pub(crate) fn offer_hosts(&mut self) {
+        self.has_hosts = true;
+    }
+
+    /// Returns true where rows have a host.
+    pub(super) const fn has_hosts(&self) -> bool {
+        self.has_hosts
+    }
+
+    /// Returns all columns that can be chosen.
+    pub(super) fn all(&self) -> impl Iterator<Item = TopColumn> {
+        let all = TopColumn::all().iter().copied();
+        all.filter(|column| self.has_hosts || *column != TopColumn::Host)
     }
 
     /// Returns the number of columns that are scrolled away.
@@ -60,10 +79,8 @@ impl ColumnChooser {
 
     /// Returns all columns as the chooser lists them: the visible ones in their order, then the others.
     pub(crate) fn choices(&self) -> Vec<TopColumn> {
-        let hidden = TopColumn::all()
-            .iter()
-            .filter(|column| !self.shown.contains(column));
-        self.shown.iter().chain(hidden).copied().collect()
+        let hidden = self.all().filter(|column| !self.shown.contains(column));
+        self.shown.iter().copied().chain(hidden).collect()
     }
 
     /// Returns the column under the chooser's cursor.

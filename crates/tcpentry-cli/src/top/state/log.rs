@@ -86,13 +86,22 @@ impl LogEntry {
         Self {
             at: SystemTime::now(),
             outcome,
-            name: match &target.netns {
-                Some(netns) => format!("{} in netns {netns}", target.connection),
-                None => target.connection.to_string(),
-            },
+            name: name_of(target),
             reason,
             hint,
         }
+    }
+}
+
+/// Returns a connection with its place, where there are several.
+fn name_of(target: &SocketTarget) -> String {
+    let mut name = target.connection.to_string();
+    if let Some(netns) = &target.netns {
+        name = format!("{name} in netns {netns}");
+    }
+    match &target.host {
+        Some(host) => format!("{name} on {host}"),
+        None => name,
     }
 }
 

@@ -330,6 +330,14 @@ impl Top {
         self.arrange(arrangement);
     }
 
+    /// Returns the grouping beside the current one: by host only where rows have one.
+    pub(crate) fn neighbour_grouping(&self, step: fn(Grouping) -> Grouping) -> Grouping {
+        match step(self.table.arrangement.grouping) {
+            Grouping::Host if !self.columns.has_hosts() => step(Grouping::Host),
+            grouping => grouping,
+        }
+    }
+
     /// Returns the columns of the table, in their order.
     pub(crate) fn visible_columns(&self) -> Vec<TopColumn> {
         self.columns.visible(self.table.arrangement.grouping)
@@ -339,7 +347,7 @@ impl Top {
     pub(crate) fn order_choices(&self) -> Vec<TopColumn> {
         let mut choices = self.visible_columns();
         let is_grouped = self.table.arrangement.grouping != Grouping::None;
-        let others = TopColumn::all().iter().copied();
+        let others = self.columns.all();
         let others = others.filter(|column| is_grouped || *column != TopColumn::Count);
         let others: Vec<_> = others.filter(|column| !choices.contains(column)).collect();
         choices.extend(others);

@@ -503,6 +503,9 @@ fn rows_are_grouped_by_any_property() {
     rows[1].names_mut().user = Some("www".into());
     rows[2].names_mut().service = Some("https".into());
     rows[2].names_mut().unit = Some("nginx.service".into());
+    for row in &mut rows[..2] {
+        row.names_mut().host = Some("web1".into());
+    }
     let mut mapped = row(4);
     let ends = ("[::ffff:10.0.0.1]:80", "[::ffff:198.51.100.9]:1");
     mapped.connection.pair = Pair::new(ends.0.parse().unwrap(), ends.1.parse().unwrap()).unwrap();
@@ -523,6 +526,7 @@ fn rows_are_grouped_by_any_property() {
         (Grouping::Port, "2 :80, 2 :443, 1 :443 https"),
         (Grouping::Unit, "4 -, 1 nginx.service"),
         (Grouping::Netns, "4 -, 1 blue"),
+        (Grouping::Host, "3 -, 2 web1"),
         (Grouping::State, "5 established"),
     ] {
         desk.top.group_by(grouping);
@@ -1393,4 +1397,18 @@ fn states_go_round() {
             SocketKind::Connections
         ]
     );
+}
+
+#[test]
+fn hosts_are_offered_where_there_are_some() {
+    let mut desk = Desk::with(rows(1..=3));
+    desk.top.group_by(Grouping::Netns);
+    let next = |desk: &Desk| desk.top.neighbour_grouping(Grouping::next);
+    assert_eq!(next(&desk), Grouping::State);
+    assert!(!desk.top.order_choices().contains(&TopColumn::Host));
+    assert!(!desk.top.columns.choices().contains(&TopColumn::Host));
+    desk.top.columns.offer_hosts();
+    assert_eq!(next(&desk), Grouping::Host);
+    assert!(desk.top.order_choices().contains(&TopColumn::Host));
+    assert!(desk.top.columns.choices().contains(&TopColumn::Host));
 }

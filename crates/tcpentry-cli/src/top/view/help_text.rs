@@ -48,7 +48,7 @@ pub(crate) const HELP: &[(&str, &str)] = &[
     ),
     (
         "Tab",
-        "Group by process, user, peer, its network, local port, container, network namespace, state; ungroup. Shift-Tab goes back",
+        "Group by process, user, peer, its network, local port, container, network namespace, host (with --on), state; ungroup. Shift-Tab goes back",
     ),
     (
         " ",

@@ -313,9 +313,10 @@ impl Fit {
 }
 
 /// All columns, those of most use first.
-const USE: [TopColumn; 16] = [
+const USE: [TopColumn; 17] = [
     TopColumn::Peer,
     TopColumn::State,
+    TopColumn::Host,
     TopColumn::Process,
     TopColumn::Received,
     TopColumn::Sent,
@@ -332,7 +333,7 @@ const USE: [TopColumn; 16] = [
     TopColumn::Count,
 ];
 /// All columns where rows are grouped; the column of the groups' names is before them.
-const USE_OF_GROUPS: [TopColumn; 16] = [
+const USE_OF_GROUPS: [TopColumn; 17] = [
     TopColumn::Count,
     TopColumn::State,
     TopColumn::Received,
@@ -342,6 +343,7 @@ const USE_OF_GROUPS: [TopColumn; 16] = [
     TopColumn::Rtt,
     TopColumn::Process,
     TopColumn::Local,
+    TopColumn::Host,
     TopColumn::Netns,
     TopColumn::User,
     TopColumn::Unit,
@@ -359,5 +361,5 @@ const MIN_NUMBER_WIDTH: usize = 5;
 /// The width below which nothing is to be read of an end.
 const MIN_END_WIDTH: usize = 8;
 /// The number of those that are shown also where that shortens the ends; of groups, their names.
-const MAIN: usize = 9;
+const MAIN: usize = 10;
 const MAIN_OF_GROUPS: usize = 7;

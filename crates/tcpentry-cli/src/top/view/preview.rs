@@ -237,8 +237,14 @@ fn described(item: &PreviewItem, theme: Theme, columns: usize) -> Vec<Line<'stat
         (item.user.clone(), Cut::End),
     ];
     let netns = netns.map(|name| (format!("in {name}"), Cut::End));
+    let host = item.target.host.as_ref();
+    let host = host.map(|name| (format!("on {name}"), Cut::End));
     let room = columns.saturating_sub(LABEL_WIDTH + 1);
-    let texts = packed(fields.into_iter().chain(netns), room, theme.signs);
+    let texts = packed(
+        fields.into_iter().chain(netns).chain(host),
+        room,
+        theme.signs,
+    );
     let line = |(place, text): (usize, String)| {
         let outcome = if place == 0 { &*outcome } else { "" };
         let label = Span::styled(format!("{outcome:<LABEL_WIDTH$} "), style);

@@ -7,7 +7,7 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::super::message::SocketKind;
-use super::super::model::{Arrangement, describe_rates};
+use super::super::model::{Arrangement, HostCount, describe_rates};
 use super::super::state::{Focus, Top};
 use super::theme::TITLE;
 use super::{text, theme};
@@ -38,6 +38,13 @@ fn parts(top: &Top, now: Instant) -> Vec<String> {
     let is_old = !top.pace.paused && age > 2 * top.pace.interval;
     if is_old {
         parts.push(format!("{} old", duration(age)));
+    }
+    if let Some(HostCount { answering, all }) = frame.hosts {
+        parts.push(if answering == all {
+            format!("{all} hosts")
+        } else {
+            format!("{answering} of {all} hosts")
+        });
     }
     if let Some(progress) = top.deletion.progress(now) {
         parts.push(format!("{progress} (x: stop)"));

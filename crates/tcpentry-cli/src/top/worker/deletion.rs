@@ -302,6 +302,7 @@ fn others_of<'s>(
             cookie: connection.cookie,
         },
         connection: connection.clone(),
+        host: None,
         netns: name.clone(),
     })
 }

@@ -69,6 +69,7 @@ impl NameCache {
         }
         let device = key.interface.map(|interface| place.devices.name(interface));
         let names = Arc::new(RowNames {
+            host: None,
             netns: place.netns.clone(),
             device: device.map(|device| device.to_string().into()),
             user: self.user(connection, place.has_users),

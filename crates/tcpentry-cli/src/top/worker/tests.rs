@@ -37,6 +37,7 @@ fn targets(here: u32) -> Vec<SocketTarget> {
     rows.into_iter()
         .zip(netns)
         .map(|(connection, netns)| SocketTarget {
+            host: None,
             key: RowKey {
                 netns,
                 cookie: connection.cookie,

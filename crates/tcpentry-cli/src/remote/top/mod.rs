@@ -1,4 +1,13 @@
-//! `top --on HOST`: the terminal is handed to an ssh.
+//! `top` on other hosts: the terminal is handed to an ssh for one host; the rows of several are merged on a screen here.
+
+mod deletion;
+mod host;
+mod merge;
+mod opening;
+mod problem;
+mod several;
+mod source;
+mod stream;
 
 use std::path::Path;
 
@@ -11,19 +20,22 @@ use crate::args::{HostList, TopArgs};
 use crate::exit::Exit;
 use crate::message::{print_error, print_hint};
 
-/// Becomes the ssh that shows one host; returns only where that can't be.
+/// Shows the hosts, and returns the exit code.
 pub(super) fn run(args: &TopArgs, line: &Line, hosts: &HostList) -> Exit {
-    let [host] = hosts.names() else {
-        print_error(&format!(
-            "top shows one host, but --on names {}",
-            hosts.names().len()
-        ));
-        print_hint(
-            "`tcpentry --on HOST,HOST list` shows several; for each one, `tcpentry --on HOST top` runs in a terminal of its own",
-        );
+    if args.replay.is_some() {
+        print_error("--replay shows a file of this host, and asks no other");
+        print_hint("leave out --on");
         return Exit::Usage;
-    };
-    if let Err(exit) = refuse_files(args, host) {
+    }
+    match hosts.names() {
+        [host] => on_one(args, line, host),
+        hosts => several::run(args, line, hosts),
+    }
+}
+
+/// Becomes the ssh that shows one host; returns only where that can't be.
+fn on_one(args: &TopArgs, line: &Line, host: &str) -> Exit {
+    if let Err(exit) = refuse_file(args, host) {
         return exit;
     }
     if !args.select.sets.is_empty() {
@@ -48,13 +60,8 @@ pub(super) fn run(args: &TopArgs, line: &Line, hosts: &HostList) -> Exit {
     Exit::Failed
 }
 
-/// Refuses files that would be those of the other host; standard output is that of here.
-fn refuse_files(args: &TopArgs, host: &str) -> Result<(), Exit> {
-    if args.replay.is_some() {
-        print_error("--replay shows a file of this host, and asks no other");
-        print_hint("leave out --on");
-        return Err(Exit::Usage);
-    }
+/// Refuses a file that would be one of the other host; standard output is that of here.
+fn refuse_file(args: &TopArgs, host: &str) -> Result<(), Exit> {
     let file = args
         .record
         .as_deref()

@@ -1,0 +1,248 @@
+//! The stream of a host: a thread runs `top --record -` there over an ssh, and again once it has ended.
+
+use std::io::{self, BufReader, Read, Write as _};
+use std::process::Stdio;
+use std::sync::mpsc::channel;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tcpentry::escape::escape_for_terminal;
+
+use super::super::children::{ChildPipes, Children};
+use super::super::fleet::HostEnd;
+use super::super::ssh::Ssh;
+use super::super::standard_error::{ErrorSink, LAST_ERRORS};
+use super::host::{HostChild, HostFrame, HostProblem, HostState};
+use super::problem::explain;
+use crate::exit::Exit;
+use crate::top::{Baseline, RecordedFrame, RecordingError, RecordingReader, RowKey, RowPlacer};
+
+/// The work that all streams have in common.
+#[derive(Clone)]
+pub(super) struct StreamTask {
+    pub(super) ssh: Ssh,
+    pub(super) children: Children,
+    /// The line for the remote shell.
+    pub(super) command: String,
+    /// The standard input of the remote program, if it reads any.
+    pub(super) input: Option<Arc<Vec<u8>>>,
+    /// It ends by itself, and is not repeated.
+    pub(super) is_once: bool,
+}
+
+/// The stream of a host, shared by its thread and those who look at it.
+#[derive(Clone)]
+pub(super) struct HostStream {
+    pub(super) host: Arc<str>,
+    pub(super) errors: ErrorSink,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    state: Mutex<HostState>,
+    /// Notified once the state is over.
+    over: Condvar,
+}
+
+impl HostStream {
+    /// Starts the thread of a host, which has this place among all hosts.
+    pub(super) fn start(host: &str, place: usize, task: StreamTask) -> io::Result<Self> {
+        let stream = Self {
+            host: host.into(),
+            errors: ErrorSink::printing(),
+            shared: Arc::new(Shared {
+                state: Mutex::new(HostState::new(host, task.is_once, Instant::now())),
+                over: Condvar::new(),
+            }),
+        };
+        let first = u32::try_from(place)
+            .unwrap_or(u32::MAX)
+            .saturating_mul(NAMESPACES);
+        let run = StreamRun {
+            placer: RowPlacer::of_host(Arc::clone(&stream.host), first, NAMESPACES),
+            stream: stream.clone(),
+            task,
+        };
+        let builder = thread::Builder::new().name("tcpentry-stream".to_owned());
+        builder.spawn(move || run.run())?;
+        Ok(stream)
+    }
+
+    pub(super) fn state(&self) -> MutexGuard<'_, HostState> {
+        let state = self.shared.state.lock();
+        state.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends the ssh that runs, because nothing is heard of the host.
+    pub(super) fn cut(&self, children: &Children) {
+        let mut state = self.state();
+        if let Some(child) = &mut state.child {
+            child.is_cut = true;
+            children.end(child.pid);
+        }
+    }
+
+    /// Begins nothing more.
+    pub(super) fn end(&self) {
+        self.state().is_over = true;
+        self.shared.over.notify_all();
+    }
+}
+
+/// The thread of a stream.
+struct StreamRun {
+    task: StreamTask,
+    stream: HostStream,
+    placer: RowPlacer,
+}
+
+impl StreamRun {
+    fn run(mut self) {
+        let mut ssh = self.task.ssh.clone();
+        loop {
+            self.stream.state().begin(Instant::now());
+            let problem = self.read_stream(&ssh);
+            let mut state = self.stream.state();
+            if self.task.is_once && problem.exit == Exit::Done {
+                state.complete();
+                return;
+            }
+            let pause = state.lose(problem, Instant::now());
+            if self.task.is_once {
+                return;
+            }
+            let over = &self.stream.shared.over;
+            let waited = over.wait_timeout_while(state, pause, |state| !state.is_over);
+            let (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+            if state.is_over {
+                return;
+            }
+            drop(state);
+            // There is a screen by now, on which nothing can be asked.
+            ssh = self.task.ssh.without_questions();
+        }
+    }
+
+    /// Runs an ssh to its end, and returns the reason of that.
+    fn read_stream(&mut self, ssh: &Ssh) -> HostProblem {
+        let host = Arc::clone(&self.stream.host);
+        let mut command = ssh.command(&host, &self.task.command);
+        let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let command = match self.task.input {
+            None => command.stdin(Stdio::null()),
+            Some(_) => command.stdin(Stdio::piped()),
+        };
+        let (id, pipes) = match self.task.children.start(command) {
+            Ok(started) => started,
+            Err(error) => {
+                let end = HostEnd {
+                    status: Err(error),
+                    unreadable: None,
+                    said: Vec::new(),
+                };
+                return explain(&host, ssh, &end, None);
+            }
+        };
+        self.stream.state().child = Some(HostChild {
+            pid: id,
+            is_cut: false,
+        });
+        let ChildPipes {
+            input,
+            output,
+            errors,
+        } = pipes;
+        if let (Some(mut input), Some(text)) = (input, self.task.input.clone()) {
+            // A program that does not read it says why in its own way.
+            thread::spawn(move || input.write_all(&text));
+        }
+        let (is_read, errors_read) = channel::<()>();
+        if let Some(errors) = errors {
+            let (sink, host) = (self.stream.errors.clone(), Arc::clone(&host));
+            thread::spawn(move || {
+                sink.read(&host, errors);
+                drop(is_read);
+            });
+        }
+        let read = output.map_or(Ok(()), |output| self.read_frames(output));
+        if read.is_err() {
+            self.task.children.end(id);
+        }
+        let status = self.task.children.wait(id);
+        // A connection that ssh shares may keep the pipe, and stay.
+        let _ = errors_read.recv_timeout(LAST_ERRORS);
+        let child = self.stream.state().child.take();
+        if child.is_some_and(|child| child.is_cut) {
+            return HostProblem::of_silence();
+        }
+        let mut end = HostEnd {
+            status,
+            unreadable: None,
+            said: self.stream.errors.take(),
+        };
+        if let (Err(_), Ok(status)) = (&read, &end.status)
+            && status.code().is_none()
+        {
+            // It was ended here.
+            end.status = Ok(std::process::ExitStatus::default());
+        }
+        explain(&host, ssh, &end, read.as_ref().err())
+    }
+
+    /// Reads frames up to the end.
+    fn read_frames(&mut self, output: impl Read + Send + 'static) -> Result<(), RecordingError> {
+        let heard = HeardOutput {
+            output,
+            stream: self.stream.clone(),
+        };
+        let input = BufReader::with_capacity(64 * 1024, heard);
+        let name = self.stream.host.to_string();
+        let (_, reader) = RecordingReader::open(Box::new(input), name)?;
+        let mut reader = reader.with_rows_up_to(MOST_ROWS);
+        let mut base = None;
+        while let Some(RecordedFrame { head, rows }) = reader.next()? {
+            let at = head.at();
+            let now = Instant::now();
+            let base = *base.get_or_insert_with(|| now.checked_sub(at).unwrap_or(now));
+            let rows = self.placer.place(rows, base + at, &reader)?;
+            let notes = head.notes.iter();
+            let frame = HostFrame {
+                rows,
+                hidden: head.hidden,
+                notes: notes
+                    .map(|note| escape_for_terminal(note.as_bytes()))
+                    .collect(),
+                is_reset: head.baseline() == Baseline::Reset,
+            };
+            self.stream.state().add(frame, Instant::now());
+        }
+        Ok(())
+    }
+}
+
+/// Returns the place of the host that a row is of.
+pub(super) const fn place_of(key: RowKey) -> usize {
+    (key.netns / NAMESPACES) as usize
+}
+
+/// The output of a host, which is heard of by it.
+struct HeardOutput<R> {
+    output: R,
+    stream: HostStream,
+}
+
+impl<R: Read> Read for HeardOutput<R> {
+    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        let length = self.output.read(room)?;
+        self.stream.state().hear(Instant::now());
+        Ok(length)
+    }
+}
+
+/// The number of network namespaces that a host may have.
+const NAMESPACES: u32 = 1 << 16;
+/// The number of rows that a frame of one host may have.
+const MOST_ROWS: u64 = 1_000_000;
+/// The interval at which streams are looked at.
+pub(super) const LOOK_INTERVAL: Duration = Duration::from_millis(50);
