@@ -1,5 +1,6 @@
 //! Keys and the mouse: a handler for each part of the screen.
 
+mod cells;
 mod columns;
 mod details;
 mod edit;
@@ -9,6 +10,7 @@ mod left;
 mod log;
 mod mouse;
 mod order;
+mod places;
 mod preview;
 mod save;
 mod scroll;
@@ -81,6 +83,8 @@ fn press(top: &mut Top, key: KeyEvent, now: Instant) {
         Focus::Columns => columns::press(top, key),
         Focus::Left => left::press(top, key),
         Focus::Order => order::press(top, key),
+        Focus::Cells => cells::press(top, key),
+        Focus::Places => places::press(top, key, now),
         Focus::Log => log::press(top, key),
         Focus::Save => save::press(top, key),
     }

@@ -25,6 +25,8 @@ pub(super) fn press(top: &mut Top, key: KeyEvent, now: Instant) {
         KeyCode::Char('d') | KeyCode::Delete => top.preview_deletion(now),
         KeyCode::Enter | KeyCode::Char('i') => top.enter(),
         KeyCode::Char('/') => top.open_filter(),
+        KeyCode::Char(key @ ('=' | '!')) => top.open_cells(key == '!'),
+        KeyCode::Char('N') => top.open_places(now),
         KeyCode::Esc => escape(top),
         KeyCode::Tab => top.group_by(top.neighbour_grouping(Grouping::next)),
         KeyCode::BackTab => top.group_by(top.neighbour_grouping(Grouping::previous)),

@@ -33,7 +33,7 @@ pub(crate) enum GroupKey {
 
 impl GroupKey {
     /// Returns the group that a row belongs to.
-    pub(super) fn of(row: &Row, grouping: Grouping) -> Self {
+    pub(crate) fn of(row: &Row, grouping: Grouping) -> Self {
         let named = |name: Option<&Arc<str>>| name.map(|name| Self::Name(Arc::clone(name)));
         let known = match grouping {
             Grouping::None => None,

@@ -19,5 +19,5 @@ pub(crate) use find::Find;
 pub(crate) use frame::{Baseline, Frame, HostCount};
 pub(crate) use group::{Group, GroupKey};
 pub(crate) use row::{
-    Change, Deletability, HolderNames, NotDeleted, Rates, Resolved, Row, RowKey, RowNames,
+    Change, Deletability, HolderNames, NotDeleted, RateSum, Rates, Resolved, Row, RowKey, RowNames,
 };

@@ -228,13 +228,13 @@ pub(crate) struct Rates {
 
 /// The sum of the rates of rows, unknown while that of one of them is.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct RateSum {
+pub(crate) struct RateSum {
     sum: Rates,
     is_unknown: bool,
 }
 
 impl RateSum {
-    pub(super) fn add(&mut self, row: &Row) {
+    pub(crate) fn add(&mut self, row: &Row) {
         match (row.rates, row.change) {
             (Some(rates), _) => {
                 self.sum.received += rates.received;
@@ -247,7 +247,7 @@ impl RateSum {
         }
     }
 
-    pub(super) fn get(self) -> Option<Rates> {
+    pub(crate) fn get(self) -> Option<Rates> {
         (!self.is_unknown).then_some(self.sum)
     }
 }

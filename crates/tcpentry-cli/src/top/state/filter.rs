@@ -19,6 +19,8 @@ pub(crate) struct FilterLine {
     pub(super) requested: Option<String>,
     /// True if that text was entered, not only typed.
     pub(super) entered: bool,
+    /// The worker has answered to the filter of that text, or need not.
+    pub(super) is_answered: bool,
     /// The worker looks for the words of that text.
     pub(crate) is_finding: bool,
     /// The texts that were entered before, the latest last.

@@ -23,9 +23,10 @@ impl Top {
     /// Returns the filters that the word may stand for, and that select rows which are there.
     pub(crate) fn offered(&self) -> Vec<ExactReading> {
         let text = self.filter.edit.text();
-        match TypedText::of(&text) {
-            TypedText::Find(_) => exact_readings(&text, self.table.frame.rows.iter()),
-            TypedText::Filter(_) => Vec::new(),
+        if TypedText::of(&text).filter.is_empty() {
+            exact_readings(&text, self.table.frame.rows.iter())
+        } else {
+            Vec::new()
         }
     }
 
@@ -72,15 +73,15 @@ impl Top {
         self.filter.serial = serial;
         self.filter.entered = !typing;
         let text = self.filter.edit.text();
-        let (filter, is_complete) = match TypedText::of(&text) {
-            // What is shown stays until it is known to be one.
-            TypedText::Filter(filter) => (filter, true),
-            TypedText::Find(find) => (String::new(), self.find(find)),
-        };
+        let typed = TypedText::of(&text);
+        let (find, filter) = (typed.find(), typed.filter);
+        // Of a filter alone, what is shown stays until it is known to be one.
+        let is_complete = find.is_empty() || self.find(find);
         self.filter.is_finding = !is_complete;
         self.filter.requested = Some(text);
-        let is_in_effect = filter.is_empty() && self.filter.sent.is_empty();
+        let is_in_effect = filter.trim().is_empty() && self.filter.sent.trim().is_empty();
         self.filter.sent.clone_from(&filter);
+        self.filter.is_answered = is_in_effect;
         if is_in_effect {
             // The table has all rows; but not all that is to be known of them.
             if is_complete {
@@ -102,7 +103,7 @@ impl Top {
         }
         if self.filter.entered && self.focus == Focus::Filter && self.take_meaning() {
             self.send_filter(false);
-        } else if self.filter.sent.is_empty() {
+        } else if self.filter.is_answered {
             self.apply_filter_result(self.filter.serial, Ok(()));
         }
     }
@@ -148,17 +149,21 @@ impl Top {
     }
 
     pub(super) fn apply_filter_result(&mut self, serial: u64, result: Result<(), FilterProblem>) {
-        // The text has changed since, or there is more to it than no filter.
-        if serial != self.filter.serial || (self.filter.is_finding && result.is_ok()) {
+        // The text has changed since.
+        if serial != self.filter.serial {
+            return;
+        }
+        self.filter.is_answered = true;
+        // There is more to it than the filter.
+        if self.filter.is_finding && result.is_ok() {
             return;
         }
         self.filter.is_finding = false;
         let requested = self.filter.requested.take();
         match result {
             Ok(()) => {
-                // Its words were found before the filter was out of effect.
                 let Some(applied) = requested else { return };
-                if matches!(TypedText::of(&applied), TypedText::Filter(_)) {
+                if TypedText::of(&applied).words.is_empty() {
                     self.find(Find::default());
                 }
                 if applied != self.filter.applied {
@@ -170,7 +175,9 @@ impl Top {
                     self.focus = Focus::Table;
                 }
             }
-            Err(problem) => {
+            Err(mut problem) => {
+                let typed = requested.as_deref().map(TypedText::of);
+                problem.column += typed.map_or(0, |typed| typed.column);
                 self.filter.problem = Some(problem);
                 // It has to be corrected; but the line does not open over another part of the screen, such as a preview.
                 if self.filter.entered && self.focus == Focus::Table {

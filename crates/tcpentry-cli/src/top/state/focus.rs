@@ -11,6 +11,8 @@ pub(crate) enum Focus {
     Help,
     Columns,
     Order,
+    Cells,
+    Places,
     Left,
     Log,
     Save,

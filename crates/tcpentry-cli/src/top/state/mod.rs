@@ -1,5 +1,7 @@
 //! The state behind the screen. Only keys and the worker's updates change it; it does no I/O.
 
+mod candidates;
+mod cells;
 mod columns;
 mod confirmation;
 mod counts;
@@ -13,9 +15,11 @@ mod log;
 mod lookups;
 mod marks;
 mod namespaces;
+mod narrowing;
 mod outbox;
 mod pace;
 mod paced;
+mod places;
 mod reading;
 mod table;
 #[cfg(test)]
@@ -28,6 +32,7 @@ use std::time::{Duration, Instant};
 
 use tcpentry::Outcome;
 
+use cells::CellChooser;
 use columns::ColumnChooser;
 pub(crate) use counts::Counts;
 use deletion::Deletions;
@@ -45,6 +50,7 @@ use outbox::Outbox;
 pub(crate) use pace::INTERVALS;
 use pace::Pace;
 pub(crate) use paced::describe_stopped;
+use places::PlaceList;
 use table::TableView;
 use text_pane::{DetailsPane, HelpPane, Scroll};
 
@@ -58,6 +64,8 @@ pub(crate) struct Top {
     pub(crate) focus: Focus,
     pub(crate) table: TableView,
     pub(crate) columns: ColumnChooser,
+    pub(crate) cells: CellChooser,
+    pub(crate) places: PlaceList,
     lookups: Lookups,
     pub(crate) marks: Marks,
     pub(crate) filter: FilterLine,
@@ -107,6 +115,8 @@ impl Top {
             focus: Focus::Table,
             table: TableView::new(arrangement),
             columns: ColumnChooser::new(columns),
+            cells: CellChooser::default(),
+            places: PlaceList::default(),
             lookups: Lookups::default(),
             marks: Marks::default(),
             filter: FilterLine::default(),
@@ -211,6 +221,7 @@ impl Top {
         self.deletion.retain_outcomes(&present, now);
         let is_found = by.1 == self.table.find();
         self.table.set_frame(frame, by, arranged);
+        self.update_places();
         if is_found {
             self.finish_find();
         }
@@ -419,7 +430,8 @@ impl Top {
             // Upwards is back in time.
             Focus::Log => self.log.scroll(lines.saturating_neg()),
             Focus::Table | Focus::Filter => self.table.move_by(lines),
-            Focus::Columns | Focus::Order | Focus::Save => {}
+            Focus::Places => self.places.move_by(lines),
+            Focus::Columns | Focus::Order | Focus::Cells | Focus::Save => {}
         }
     }
 

@@ -20,6 +20,11 @@ impl ShownNamespaces {
         self.all_requested
     }
 
+    /// Returns true where all are shown, or will be.
+    pub(super) const fn are_all_requested(&self) -> bool {
+        self.all_requested
+    }
+
     /// Takes the worker's answer, and shows the column while all namespaces are shown.
     pub(super) fn set(&mut self, all: bool, columns: &mut ColumnChooser) {
         self.all = all;

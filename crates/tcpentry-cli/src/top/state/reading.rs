@@ -3,37 +3,78 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use tcpentry::{Filter, State};
+use tcpentry::Filter;
 
 use super::super::model::{Find, Row};
-use crate::output::BETWEEN_HOLDERS;
+use super::candidates::{bare, candidates, count_rows};
 
 /// A text as it is understood.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) enum TypedText {
-    /// A filter in the language of `tcpentry list`.
-    Filter(String),
-    /// Words that are on the row.
-    Find(Find),
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(crate) struct TypedText {
+    /// The words that are on the row, as they were typed.
+    pub(crate) words: String,
+    /// The filter in the language of `tcpentry list`.
+    pub(crate) filter: String,
+    /// The number of characters before the filter.
+    pub(crate) column: usize,
 }
 
 impl TypedText {
-    /// Reads a text: a filter begins with one of its words and goes on; anything else is searched for as it stands.
+    /// Reads a text: a filter begins with one of its words and goes on; anything else is searched for as it stands, up to an
+    /// `and` before a filter.
     pub(crate) fn of(text: &str) -> Self {
         let trimmed = text.trim();
-        let is_word = !text
-            .trim_start()
-            .contains(|c: char| !c.is_ascii_alphanumeric());
-        let is_filter =
-            Filter::starts_with_keyword(trimmed) && (!is_word || COMPLETE.contains(&trimmed));
-        if trimmed.is_empty() || is_filter {
-            return Self::Filter(text.to_owned());
+        if trimmed.is_empty() || is_filter(text) {
+            return Self::of_filter(text.to_owned());
         }
-        match exact(trimmed) {
-            Some(filter) => Self::Filter(filter),
-            None => Self::Find(Find::of(trimmed)),
+        if let Some(filter) = exact(trimmed) {
+            return Self::of_filter(filter);
+        }
+        let mut joints = text.match_indices(AND);
+        let joint = joints.find(|(at, _)| is_filter(&text[at + AND.len()..]));
+        let Some((at, _)) = joint else {
+            return Self {
+                words: trimmed.to_owned(),
+                ..Self::default()
+            };
+        };
+        let (before, filter) = (&text[..at], &text[at + AND.len()..]);
+        Self {
+            words: before.trim().to_owned(),
+            filter: filter.to_owned(),
+            column: (before.chars().chain(AND.chars())).count(),
         }
     }
+
+    const fn of_filter(filter: String) -> Self {
+        Self {
+            words: String::new(),
+            filter,
+            column: 0,
+        }
+    }
+
+    pub(crate) fn find(&self) -> Find {
+        Find::of(&self.words)
+    }
+
+    /// Returns the words with another filter, as they are typed.
+    pub(crate) fn with_filter(&self, filter: &str) -> String {
+        if self.words.is_empty() {
+            filter.to_owned()
+        } else {
+            format!("{}{AND}{filter}", self.words)
+        }
+    }
+}
+
+/// Returns true for what begins with a word of the language and goes on.
+fn is_filter(text: &str) -> bool {
+    let trimmed = text.trim();
+    let is_word = !text
+        .trim_start()
+        .contains(|c: char| !c.is_ascii_alphanumeric());
+    Filter::starts_with_keyword(trimmed) && (!is_word || COMPLETE.contains(&trimmed))
 }
 
 /// Returns the filter that a text stands for which is on no row as it is: a network, `localhost`, or both ends.
@@ -84,11 +125,7 @@ pub(crate) fn exact_readings<'r>(
     if candidates.is_empty() {
         return Vec::new();
     }
-    for row in rows.filter(|row| row.is_present()) {
-        for (_, is_of, count) in &mut candidates {
-            *count += usize::from(is_of(row));
-        }
-    }
+    count_rows(&mut candidates, rows);
     // The beginning of a name is offered where it is no whole one.
     let is_whole = candidates.iter().any(|(filter, _, count)| {
         *count > 0 && filter.starts_with("process ") && !filter.ends_with('*')
@@ -100,89 +137,8 @@ pub(crate) fn exact_readings<'r>(
         .collect()
 }
 
-/// A filter, the rows that it selects, and their number so far.
-type CountedFilter = (String, Box<dyn Fn(&Row) -> bool>, usize);
-
-fn candidates(word: &str) -> Vec<CountedFilter> {
-    let mut all: Vec<CountedFilter> = Vec::new();
-    let mut add = |filter: String, is_of: Box<dyn Fn(&Row) -> bool>| all.push((filter, is_of, 0));
-    let addresses = |row: &Row| {
-        let connection = &row.connection;
-        [connection.local(), connection.peer()]
-            .map(|end| (end.address().to_canonical(), end.port()))
-    };
-    if let Ok(port) = word.strip_prefix(':').unwrap_or(word).parse::<u16>() {
-        let is_of = move |row: &Row| addresses(row).iter().any(|(_, it)| *it == port);
-        add(format!("port = :{port}"), Box::new(is_of));
-    }
-    if let Ok(pid) = word.parse::<u32>() {
-        let pid = pid.to_string();
-        let is_of = move |row: &Row| holders(row).any(|(it, _)| it == pid);
-        add(format!("pid {word}"), Box::new(is_of));
-    }
-    if let Ok(address) = bare(word).parse::<IpAddr>() {
-        let text = match address {
-            IpAddr::V4(address) => format!("host {address}"),
-            IpAddr::V6(address) => format!("host [{address}]"),
-        };
-        let address = address.to_canonical();
-        let is_of = move |row: &Row| addresses(row).iter().any(|(it, _)| *it == address);
-        add(text, Box::new(is_of));
-    } else if let Ok(end) = word.parse::<SocketAddr>() {
-        let wanted = (end.ip().to_canonical(), end.port());
-        let is_of = move |row: &Row| addresses(row).contains(&wanted);
-        add(format!("host {end}"), Box::new(is_of));
-    }
-    let state = word.to_ascii_lowercase().replace('_', "-");
-    if let Ok(wanted) = state.parse::<State>() {
-        let is_of = move |row: &Row| row.connection.state == wanted;
-        add(format!("state {state}"), Box::new(is_of));
-    }
-    let is_name = |c: char| c.is_alphanumeric() || "-_.".contains(c);
-    let is_label = |c: char| is_name(c) || c == ':' || c == '@';
-    if !word.is_empty() && word.chars().all(is_name) && !Filter::starts_with_keyword(word) {
-        let name = word.to_owned();
-        let is_of = move |row: &Row| holders(row).any(|(_, it)| it == name);
-        add(format!("process {word}"), Box::new(is_of));
-        let name = word.to_owned();
-        let is_of = move |row: &Row| holders(row).any(|(_, it)| it.starts_with(&name));
-        add(format!("process {word}*"), Box::new(is_of));
-        let name = word.to_owned();
-        let is_of = move |row: &Row| row.names.user.as_deref() == Some(&name);
-        add(format!("user {word}"), Box::new(is_of));
-        let (name, service) = (word.to_owned(), format!("{word}.service"));
-        let is_of = move |row: &Row| {
-            let unit = row.unit();
-            unit == Some(&service) || unit == Some(&name) && name.contains('.')
-        };
-        add(format!("unit {word}"), Box::new(is_of));
-        let name = word.to_owned();
-        let is_of = move |row: &Row| row.names.netns.as_deref() == Some(&name);
-        add(format!("netns {word}"), Box::new(is_of));
-        let name = word.to_owned();
-        let is_of = move |row: &Row| row.names.device.as_deref() == Some(&name);
-        add(format!("dev {word}"), Box::new(is_of));
-    } else if word.contains(':') && word.chars().all(is_label) {
-        let name = word.to_owned();
-        let is_of = move |row: &Row| row.unit() == Some(&name);
-        add(format!("container {word}"), Box::new(is_of));
-    }
-    all
-}
-
-/// Returns the pid and the name of each holder that is known.
-fn holders(row: &Row) -> impl Iterator<Item = (&str, &str)> {
-    let known = row.resolved.holders.as_deref();
-    let each = known
-        .into_iter()
-        .flat_map(|known| known.text.split(BETWEEN_HOLDERS));
-    each.filter_map(|holder| holder.split_once(' '))
-}
-
-fn bare(address: &str) -> &str {
-    address.trim_start_matches('[').trim_end_matches(']')
-}
-
+/// The joint of words and a filter.
+const AND: &str = " and ";
 /// Filters of one word.
 const COMPLETE: &[&str] = &["autobound"];
 
@@ -190,7 +146,7 @@ const COMPLETE: &[&str] = &["autobound"];
 mod tests {
     use std::sync::Arc;
 
-    use tcpentry::{SystemNames, TcpTable};
+    use tcpentry::{State, SystemNames, TcpTable};
 
     use super::super::super::model::HolderNames;
     use super::super::super::model::testing::{row, row_of};
@@ -209,11 +165,8 @@ mod tests {
             "not process x",
             "autobound",
         ] {
-            assert_eq!(
-                TypedText::of(text),
-                TypedText::Filter(text.to_owned()),
-                "{text}"
-            );
+            let typed = TypedText::of(text);
+            assert_eq!((&*typed.words, &*typed.filter), ("", text));
         }
         for (text, filter) in [
             ("localhost", "host 127.0.0.0/8 or host [::1]"),
@@ -221,11 +174,8 @@ mod tests {
             ("[2001:db8::]/32", "host [2001:db8::]/32"),
             ("192.0.2.1:443 [::1]:9", "src 192.0.2.1:443 and dst [::1]:9"),
         ] {
-            assert_eq!(
-                TypedText::of(text),
-                TypedText::Filter(filter.to_owned()),
-                "{text}"
-            );
+            let typed = TypedText::of(text);
+            assert_eq!((&*typed.words, &*typed.filter), ("", filter));
         }
         for text in [
             "nginx",
@@ -240,12 +190,31 @@ mod tests {
             "10.0.0.0/33",
             "port-proxy",
             "close-wait",
+            "rock and roll",
+            "a and state",
         ] {
-            assert_eq!(
-                TypedText::of(text),
-                TypedText::Find(Find::of(text)),
-                "{text}"
-            );
+            let typed = TypedText::of(text);
+            assert_eq!((&*typed.words, &*typed.filter), (text, ""));
+        }
+    }
+
+    #[test]
+    fn words_and_a_filter_are_joined_by_and() {
+        for (text, words, filter, column) in [
+            ("nginx and port = :80", "nginx", "port = :80", 10),
+            ("ä b and not user x", "ä b", "not user x", 8),
+            (
+                "a and b and state x and user y",
+                "a and b",
+                "state x and user y",
+                12,
+            ),
+            ("process a and state b", "", "process a and state b", 0),
+        ] {
+            let typed = TypedText::of(text);
+            let is = (&*typed.words, &*typed.filter, typed.column);
+            assert_eq!(is, (words, filter, column));
+            assert_eq!(typed.with_filter(filter), text);
         }
     }
 

@@ -1412,3 +1412,29 @@ fn hosts_are_offered_where_there_are_some() {
     assert!(desk.top.order_choices().contains(&TopColumn::Host));
     assert!(desk.top.columns.choices().contains(&TopColumn::Host));
 }
+
+#[test]
+fn words_and_a_filter_apply_together_once_both_are_answered() {
+    let mut desk = Desk::with(rows([1, 2, 3]));
+    desk.type_in("/100.2 and port = :50000");
+    desk.press(KeyCode::Enter);
+    let (serial, text) = desk.requested_filter();
+    assert_eq!(text, "port = :50000");
+    assert_eq!(desk.lines(), [2], "the words are found at once");
+    assert_eq!(desk.top.focus, Focus::Filter, "the filter is not known yet");
+    let result = Ok(());
+    desk.receive(Update::Filter { serial, result });
+    assert_eq!(desk.top.filter.applied, "100.2 and port = :50000");
+    // Narrowed, the words stay; an error is marked where it stands.
+    desk.type_in("!e");
+    let (serial, text) = desk.requested_filter();
+    assert_eq!(text, "port = :50000 and not user root");
+    assert_eq!(desk.lines(), [2]);
+    let result = Err(problem(5, 1));
+    desk.receive(Update::Filter { serial, result });
+    assert_eq!(desk.top.focus, Focus::Filter, "to be corrected");
+    let column = desk.top.filter.problem.as_ref().unwrap().column;
+    assert_eq!(column, "100.2 and ".len() + 5);
+    desk.press(KeyCode::Esc);
+    assert_eq!(desk.requested_filter().1, "port = :50000");
+}

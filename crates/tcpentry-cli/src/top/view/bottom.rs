@@ -114,6 +114,8 @@ fn keys(top: &Top, signs: Signs) -> Vec<(&'static str, &'static str)> {
         ],
         Focus::Help | Focus::Left => &[("Esc", "close"), (signs.up_down, "scroll")],
         Focus::Order => &[("letter", "sort by it"), ("Esc", "close")],
+        Focus::Cells => &[("letter", "choose"), ("Esc", "close")],
+        Focus::Places => &[("Enter", "show only these"), ("Esc", "close")],
         Focus::Columns => &[
             ("Space", "show or hide"),
             (signs.left_right, "move"),

@@ -5,11 +5,19 @@ pub(crate) const HELP: &[(&str, &str)] = &[
     ("", "Find"),
     (
         "/",
-        "Find what has these words on its row: parts of ends, states and names. Or type a filter, as for `tcpentry list`: state close-wait, idle gt 10m",
+        "Find what has these words on its row: parts of ends, states and names. Or type a filter, as for `tcpentry list`: state close-wait, idle gt 10m; or both: nginx and idle gt 10m",
     ),
     (
         " ",
         "Tab shows what one word may stand for exactly, such as process or user; Enter keeps, Esc goes back; Up on an empty line shows what was entered before",
+    ),
+    (
+        "=  !",
+        "Show only the rows that have a cell of this one, or all but those: each cell has a letter; Enter takes that of the sorted column",
+    ),
+    (
+        "N",
+        "List the network namespaces and containers with their connections and rates; Enter shows those of one",
     ),
     ("Esc", "Clear the marks, then the filter"),
     ("s", "Switch between connections, listeners and all states"),

@@ -2,6 +2,8 @@
 
 mod areas;
 mod bottom;
+mod cells;
+mod choices;
 mod columns;
 mod details;
 mod filter;
@@ -12,6 +14,7 @@ mod left;
 mod lines;
 mod log;
 mod order;
+mod places;
 mod preview;
 #[cfg(test)]
 mod screens;
@@ -68,6 +71,8 @@ pub(crate) fn draw(frame: &mut Frame<'_>, top: &mut Top, theme: Theme, now: Inst
                 Focus::Left => left::draw(frame, body, top, theme, now),
                 Focus::Columns => columns::draw(frame, body, top),
                 Focus::Order => order::draw(frame, body, top, theme),
+                Focus::Cells => cells::draw(frame, body, top, theme),
+                Focus::Places => places::draw(frame, body, top, theme),
                 _ => log::draw(frame, body, top, theme),
             }
         }

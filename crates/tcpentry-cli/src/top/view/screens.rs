@@ -206,6 +206,8 @@ const SCENES: &[Scene] = &[
     }),
     ("finding", |desk| desk.type_in("/postgres")),
     ("an order is chosen", |desk| desk.type_in("o")),
+    ("a cell is chosen", |desk| desk.type_in("=")),
+    ("containers", |desk| desk.type_in("N")),
     ("preview", |desk| {
         desk.type_in("/python clsw");
         desk.press(KeyCode::Enter);

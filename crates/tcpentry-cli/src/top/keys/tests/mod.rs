@@ -73,6 +73,46 @@ const PROOFS: &[Proof] = &[
         desk.press(KeyCode::Up);
         assert_eq!(desk.top.filter.edit.text(), "100.3");
     }),
+    ("=  !", |desk| {
+        desk.type_in("=");
+        assert_eq!(desk.top.focus, Focus::Cells);
+        desk.type_in("e");
+        assert_eq!(desk.requested_filter().1, "user root");
+        desk.type_in("!");
+        desk.press(KeyCode::Enter);
+        let (serial, text) = desk.requested_filter();
+        assert_eq!(text, "user root and not dst 198.51.100.1", "sorted by peer");
+        desk.receive(Update::Filter {
+            serial,
+            result: Ok(()),
+        });
+        assert_eq!(
+            (desk.top.focus, &desk.top.filter.applied),
+            (Focus::Table, &text)
+        );
+        desk.type_in("=");
+        desk.press(KeyCode::Esc);
+        assert_eq!(desk.top.focus, Focus::Table);
+    }),
+    ("N", |desk| {
+        let mut rows: Vec<_> = (1..=5).map(row).collect();
+        for row in &mut rows {
+            row.names_mut().netns = Some("blue".into());
+        }
+        rows[1].names_mut().unit = Some("docker:3f9c1a675236".into());
+        desk.read(rows);
+        desk.type_in("N");
+        assert!(
+            matches!(&desk.requested()[..], [WorkerCommand::AllNamespaces(true)]),
+            "there was no filter"
+        );
+        let screen = desk.draw(80, 20);
+        assert!(screen.contains("> netns blue"), "{screen}");
+        desk.press(KeyCode::Down);
+        desk.press(KeyCode::Enter);
+        assert_eq!(desk.requested_filter().1, "container docker:3f9c1a675236");
+        assert_eq!(desk.top.focus, Focus::Table);
+    }),
     ("Esc", |desk| {
         desk.apply_filter("port = :1");
         desk.type_in(" ");
