@@ -40,6 +40,8 @@ pub(crate) enum TopColumn {
     /// Bytes sent and acknowledged per second
     #[value(name = "out")]
     Sent,
+    /// Bytes moved per second at the last 16 refreshes, as a graph
+    History,
     /// Method by which you may delete it, or why not
     DeleteBy,
     /// Connections of the group
@@ -48,7 +50,7 @@ pub(crate) enum TopColumn {
 
 impl TopColumn {
     /// The columns shown where none were chosen, in their order.
-    pub(crate) const DEFAULT: [Self; 12] = [
+    pub(crate) const DEFAULT: [Self; 13] = [
         Self::State,
         Self::Local,
         Self::Peer,
@@ -58,6 +60,7 @@ impl TopColumn {
         Self::SendQueue,
         Self::Received,
         Self::Sent,
+        Self::History,
         Self::Retransmits,
         Self::User,
         Self::Unit,

@@ -24,6 +24,8 @@ pub(super) fn handle(top: &mut Top, mouse: MouseEvent, areas: &Areas) {
                 if again {
                     top.enter();
                 }
+            } else if let Some(state) = areas.state_at(at) {
+                top.narrow_to_state(state);
             } else if let Some(column) = areas.column_at(at) {
                 top.arrange(top.table.arrangement.sorted_by(column));
             }

@@ -7,6 +7,7 @@ use super::find::{Find, Finder};
 use super::frame::Frame;
 use super::group::{Group, GroupKey};
 use super::row::{RateSum, Rates, Row};
+use super::state_counts::StateCounts;
 use crate::args::Grouping;
 
 /// The order of a frame, as indices of its rows.
@@ -16,6 +17,8 @@ pub(crate) struct Arranged {
     pub(crate) present: usize,
     /// The sum of their rates, where it is known.
     pub(crate) rates: Option<Rates>,
+    /// Their states.
+    pub(crate) states: StateCounts,
     /// All rows that were found, where they are not grouped.
     pub(crate) order: Vec<u32>,
     /// The groups, in their order.
@@ -89,15 +92,20 @@ impl Arranged {
         let row = |place: u32| &frame.rows[place as usize];
         let mut sum = RateSum::default();
         let mut present = 0;
+        let mut states = StateCounts::default();
         for row in order.iter().map(|place| row(*place)) {
             sum.add(row);
-            present += usize::from(row.is_present());
+            if row.is_present() {
+                present += 1;
+                states.add(row.connection.state);
+            }
         }
         let rates = sum.get();
         if arrangement.grouping == Grouping::None {
             return Self {
                 present,
                 rates,
+                states,
                 order,
                 groups: Vec::new(),
             };
@@ -115,6 +123,7 @@ impl Arranged {
         Self {
             present,
             rates,
+            states,
             order: Vec::new(),
             groups,
         }

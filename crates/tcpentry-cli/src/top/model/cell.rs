@@ -50,6 +50,10 @@ impl TopColumn {
             Self::Idle => numbers("IDLE"),
             Self::Received => numbers("IN/s"),
             Self::Sent => numbers("OUT/s"),
+            Self::History => ColumnFormat {
+                largest_first: true,
+                ..words("HISTORY", 8)
+            },
             Self::DeleteBy => words("DELETE-BY", 12),
             Self::Count => numbers("COUNT"),
         }
@@ -73,6 +77,7 @@ impl TopColumn {
             Self::Idle => 'd',
             Self::Received => 'i',
             Self::Sent => 'o',
+            Self::History => 'h',
             Self::DeleteBy => 'b',
             Self::Count => 'c',
         }
@@ -114,7 +119,8 @@ impl TopColumn {
                 Some(Deletability::No(refusal)) => format!("no: {}", refusal.outcome),
                 None => NOT_LOOKED_UP.to_owned(),
             },
-            Self::Count => String::new(),
+            // Its graph is drawn with the signs of the screen.
+            Self::History | Self::Count => String::new(),
         }
     }
 
@@ -141,6 +147,7 @@ impl TopColumn {
                 way,
             ),
             Self::Sent => known_first(a.rates.map(|it| it.sent), b.rates.map(|it| it.sent), way),
+            Self::History => known_first(a.history.mean(), b.history.mean(), way),
             Self::DeleteBy => known_first(deletability_rank(a), deletability_rank(b), way),
             Self::Count => Ordering::Equal,
         }

@@ -130,12 +130,19 @@ impl Row {
         self.first_read_at = old.first_read_at;
         self.has_come = old.has_come;
         // Where it has not been read again, they are those of then.
-        let rates = if self.read_at == old.read_at {
-            old.rates
-        } else {
+        let is_newer = self.read_at != old.read_at;
+        let rates = if is_newer {
             self.rates_since(old)
+        } else {
+            old.rates
         };
         self.rates = rates.filter(|_| baseline != Baseline::BeforePause);
+        self.history = if is_newer {
+            let rate = self.rates.map(|rates| rates.received + rates.sent);
+            old.history.followed_by(rate)
+        } else {
+            old.history
+        };
         self.change = match old.change {
             _ if old.connection.state != self.connection.state => Change::State {
                 since: now,

@@ -1,7 +1,6 @@
 //! Groups: rows with a property in common, and what they are together.
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,8 +8,10 @@ use std::time::Duration;
 use tcpentry::State;
 
 use super::arrangement::Arrangement;
-use super::cell::{NONE, NOT_LOOKED_UP, bytes, known_first, rank, short_state, way};
+use super::cell::{NONE, NOT_LOOKED_UP, bytes, known_first, rank, way};
+use super::rate_history::LENGTH;
 use super::row::{RateSum, Rates, Row};
+use super::state_counts::StateCounts;
 use crate::args::{Grouping, TopColumn};
 use crate::output::duration;
 
@@ -108,8 +109,10 @@ pub(crate) struct Group {
     /// The number of rows that are present.
     pub(crate) present: usize,
     pub(crate) rows: Vec<u32>,
-    states: BTreeMap<(u8, u8), (State, usize)>,
+    states: StateCounts,
     rates: Option<Rates>,
+    /// The sums of the rates of its rows at the last readings.
+    pub(crate) history: [Option<f32>; LENGTH],
     recv_queue: u64,
     send_queue: u64,
     retransmits: Option<(u32, u32)>,
@@ -125,8 +128,9 @@ impl Group {
             key,
             present: 0,
             rows: Vec::new(),
-            states: BTreeMap::new(),
+            states: StateCounts::default(),
             rates: None,
+            history: [None; LENGTH],
             recv_queue: 0,
             send_queue: 0,
             retransmits: None,
@@ -159,8 +163,12 @@ impl Group {
     fn add(&mut self, row: &Row) {
         let connection = &row.connection;
         self.present += 1;
-        let state = self.states.entry(rank(connection.state));
-        state.or_insert((connection.state, 0)).1 += 1;
+        self.states.add(connection.state);
+        for (sum, rate) in self.history.iter_mut().zip(row.history.values()) {
+            if let Some(rate) = rate {
+                *sum = Some(sum.unwrap_or_default() + rate);
+            }
+        }
         self.recv_queue += u64::from(connection.recv_queue);
         self.send_queue += u64::from(connection.send_queue);
         self.longest_idle = self.longest_idle.max(row.idle());
@@ -183,9 +191,7 @@ impl Group {
         match column {
             TopColumn::Count => self.present.to_string(),
             TopColumn::State => {
-                let states = self.states.values();
-                let states =
-                    states.map(|(state, count)| format!("{count} {}", short_state(*state)));
+                let states = self.states.texts().map(|(_, text)| text);
                 states.collect::<Vec<_>>().join(" ")
             }
             TopColumn::RecvQueue => self.recv_queue.to_string(),
@@ -198,7 +204,7 @@ impl Group {
                 self.retransmits
                     .map(|(now, total)| format!("{now}/{total}")),
             ),
-            TopColumn::DeleteBy => String::new(),
+            TopColumn::History | TopColumn::DeleteBy => String::new(),
             TopColumn::Local
             | TopColumn::Peer
             | TopColumn::Process
@@ -232,8 +238,8 @@ impl Group {
                 // Those with stuck ones first, and of those the ones with most of them.
                 TopColumn::State => {
                     let states = |group: &Self| {
-                        let first = group.states.first_key_value();
-                        first.map(|(rank, (_, count))| (*rank, std::cmp::Reverse(*count)))
+                        let first = group.states.first();
+                        first.map(|(rank, count)| (rank, std::cmp::Reverse(count)))
                     };
                     known_first(states(self), states(other), way)
                 }
@@ -246,6 +252,13 @@ impl Group {
                 TopColumn::Sent => {
                     let rate = |group: &Self| group.rates.map(|rates| rates.sent);
                     known_first(rate(self), rate(other), way)
+                }
+                TopColumn::History => {
+                    let sum = |group: &Self| {
+                        let known = group.history.iter().flatten();
+                        known.copied().reduce(|sum, rate| sum + rate)
+                    };
+                    known_first(sum(self), sum(other), way)
                 }
                 TopColumn::Rtt => known_first(self.worst_rtt, other.worst_rtt, way),
                 TopColumn::Idle => known_first(self.longest_idle, other.longest_idle, way),

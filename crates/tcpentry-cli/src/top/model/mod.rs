@@ -8,7 +8,9 @@ mod find;
 mod frame;
 mod group;
 mod predecessors;
+mod rate_history;
 mod row;
+mod state_counts;
 #[cfg(test)]
 pub(crate) mod testing;
 
@@ -21,3 +23,4 @@ pub(crate) use group::{Group, GroupKey};
 pub(crate) use row::{
     Change, Deletability, HolderNames, NotDeleted, RateSum, Rates, Resolved, Row, RowKey, RowNames,
 };
+pub(crate) use state_counts::StateCounts;

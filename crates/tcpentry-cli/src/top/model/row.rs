@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use tcpentry::{Connection, Cookie, Method, Outcome, State};
 
 use super::counters::Counters;
+use super::rate_history::RateHistory;
 use crate::output::BETWEEN_HOLDERS;
 
 /// The identity of a row's socket: its cookie, in its network namespace.
@@ -32,6 +33,7 @@ pub(crate) struct Row {
     pub(crate) resolved: Resolved,
     pub(crate) change: Change,
     pub(crate) rates: Option<Rates>,
+    pub(crate) history: RateHistory,
     /// The time at which it was read.
     pub(crate) read_at: Instant,
     /// The time at which it was read first.
@@ -56,6 +58,7 @@ impl Row {
             resolved: Resolved::default(),
             change: Change::None,
             rates: None,
+            history: RateHistory::default(),
             read_at,
             first_read_at: read_at,
             has_come: false,

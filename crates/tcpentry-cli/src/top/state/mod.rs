@@ -25,6 +25,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod text_pane;
+mod totals;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -137,9 +138,12 @@ impl Top {
     /// Returns true where rates are shown of each row or decide its place, which takes two readings.
     pub(crate) fn shows_rates(&self) -> bool {
         let shown = self.columns.shown.iter();
-        shown
-            .chain([&self.table.arrangement.by])
-            .any(|column| matches!(column, TopColumn::Received | TopColumn::Sent))
+        shown.chain([&self.table.arrangement.by]).any(|column| {
+            matches!(
+                column,
+                TopColumn::Received | TopColumn::Sent | TopColumn::History
+            )
+        })
     }
 
     /// Takes the commands to be sent to the worker.

@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use tcpentry::State;
+
 use super::super::model::{GroupKey, Row, TableLine};
 use super::candidates::{CountedFilter, count_rows};
 use super::cells::{Cell, CellChooser, narrowed, terms};
@@ -60,11 +62,20 @@ impl Top {
 
     /// Narrows the filter to the rows with a cell, or to all others.
     pub(crate) fn narrow_to(&mut self, cell: &Cell) {
+        self.narrow(&cell.term, self.cells.is_negated);
+    }
+
+    fn narrow(&mut self, term: &str, is_negated: bool) {
         let requested = self.filter.requested.as_ref();
         let before = requested.unwrap_or(&self.filter.applied).clone();
         let typed = TypedText::of(&before);
-        let filter = narrowed(&typed.filter, &cell.term, self.cells.is_negated, self.kind);
+        let filter = narrowed(&typed.filter, term, is_negated, self.kind);
         self.apply_text(before, &typed.with_filter(&filter));
+    }
+
+    /// Narrows the filter to a state.
+    pub(crate) fn narrow_to_state(&mut self, state: State) {
+        self.narrow(&format!("state {state}"), false);
     }
 
     /// Puts a text into effect as if it had been typed, in the place of the one before.

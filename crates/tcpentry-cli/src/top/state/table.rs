@@ -7,8 +7,9 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::super::model::{
-    Arranged, Arrangement, Find, Frame, Group, GroupKey, Rates, Row, RowKey, TableLine,
+    Arranged, Arrangement, Find, Frame, Group, GroupKey, Rates, Row, RowKey, StateCounts, TableLine,
 };
+use super::totals::Totals;
 use crate::args::{Grouping, TopColumn};
 
 /// The lines of the table, the part of them that is on the screen, and the cursor.
@@ -21,6 +22,7 @@ pub(crate) struct TableView {
     /// The holders of all rows of the frame are known, as far as they can be.
     has_holders: bool,
     arranged: Arranged,
+    pub(crate) totals: Totals,
     /// The groups that are expanded.
     expanded: HashSet<GroupKey>,
     /// The column and the direction that rows were sorted by before they were grouped.
@@ -75,6 +77,8 @@ impl TableView {
         } else {
             Arranged::new(&self.frame, self.arrangement, &self.find)
         };
+        let rates = self.arranged.rates;
+        self.totals.take(&self.frame, &self.find, rates);
         self.lay_out();
     }
 
@@ -137,6 +141,11 @@ impl TableView {
             descending,
             grouping,
         }
+    }
+
+    /// Returns the number of those rows in each state.
+    pub(crate) const fn states(&self) -> &StateCounts {
+        &self.arranged.states
     }
 
     /// Shows the first lines, as after a change of what is shown; not where a line is followed.

@@ -82,6 +82,10 @@ pub(crate) const HELP: &[(&str, &str)] = &[
     ("Ctrl-L", "Redraw the screen"),
     ("q, Ctrl-C", "Quit"),
     ("", "Signs"),
+    (
+        "2 clsw",
+        "in the second line: so many are in this state; a click shows only those. Beside it the sum of all rates, and its graph over the last refreshes",
+    ),
     ("+ green", "new"),
     ("~ yellow", "its state has changed"),
     ("- red", "it has ended, or is no longer selected"),

@@ -2,6 +2,8 @@
 
 use super::super::model::{TableLine, short_state};
 use super::super::state::Top;
+use super::Signs;
+use super::graph::graph;
 use super::text::width;
 use crate::args::{Grouping, TopColumn};
 
@@ -21,12 +23,15 @@ pub(super) struct RowText {
 }
 
 impl RowTexts {
-    pub(super) fn of(top: &Top) -> Self {
+    pub(super) fn of(top: &Top, signs: Signs) -> Self {
         let columns = top.visible_columns();
         let grouping = top.table.arrangement.grouping;
         let of_group = |place: u32| {
             let group = top.table.group(place);
-            let text = |column: &TopColumn| group.text(*column, grouping);
+            let text = |column: &TopColumn| match column {
+                TopColumn::History => graph(&group.history, signs),
+                column => group.text(*column, grouping),
+            };
             RowText {
                 cells: columns.iter().map(text).collect(),
                 short_state: text(&TopColumn::State),
@@ -38,6 +43,7 @@ impl RowTexts {
             let outcome = outcome.map(|outcome| outcome.to_string());
             let text = |column: &TopColumn| match (column, &outcome) {
                 (TopColumn::State, Some(outcome)) => outcome.clone(),
+                (TopColumn::History, _) => graph(&row.history.values(), signs),
                 _ => column.text(row, &resolved),
             };
             let cells = columns.iter().map(text).collect();
@@ -140,6 +146,7 @@ impl TableLayout {
         let main = name.map_or(MAIN, |_| MAIN_OF_GROUPS);
         let is_main =
             |column: &TopColumn| offset > 0 || *column == sorted || by_use[..main].contains(column);
+        let last = wanted.last().copied();
         let (main, others): (Vec<_>, Vec<_>) = wanted.iter().partition(|it| is_main(it));
         for column in main {
             let fits = fit.add(widths.place(column), widths.least(column));
@@ -171,7 +178,13 @@ impl TableLayout {
         for column in by_use.into_iter().filter(is_of_names) {
             fit.grow(widths.place(column), widths.content(column));
         }
-        let is_cut = fit.chosen.len() < columns.len();
+        // Scrolled, those on the left are known to be missing.
+        let is_cut = if offset == 0 {
+            fit.chosen.len() < columns.len()
+        } else {
+            let last = last.and_then(|column| widths.place(column));
+            !fit.chosen.iter().any(|(place, _)| Some(*place) == last)
+        };
         fit.chosen.sort_unstable();
         let columns = fit.chosen.into_iter().map(|(place, width)| PlacedColumn {
             place,
@@ -330,6 +343,7 @@ const USE: [TopColumn; 17] = [
     TopColumn::RecvQueue,
     TopColumn::SendQueue,
     TopColumn::Unit,
+    TopColumn::History,
     TopColumn::Count,
 ];
 /// All columns where rows are grouped; the column of the groups' names is before them.
@@ -350,6 +364,7 @@ const USE_OF_GROUPS: [TopColumn; 17] = [
     TopColumn::Retransmits,
     TopColumn::RecvQueue,
     TopColumn::SendQueue,
+    TopColumn::History,
     TopColumn::DeleteBy,
 ];
 /// The width up to which the states of a group are shown before other columns.

@@ -7,6 +7,7 @@ mod choices;
 mod columns;
 mod details;
 mod filter;
+mod graph;
 mod help;
 mod help_text;
 mod layout;
@@ -25,6 +26,7 @@ mod table;
 mod tests;
 mod text;
 mod theme;
+mod totals;
 
 use std::time::Instant;
 
@@ -44,13 +46,16 @@ pub(crate) fn draw(frame: &mut Frame<'_>, top: &mut Top, theme: Theme, now: Inst
     // The first line, the last line and one of the table always have room.
     let lines = frame.area().height;
     let filter = filter::height(top).min(lines.saturating_sub(3));
+    let is_table = matches!(top.focus, Focus::Table | Focus::Filter);
+    let totals = u16::from(is_table && lines >= MIN_LINES_WITH_TOTALS);
     let parts = [
         Constraint::Length(1),
+        Constraint::Length(totals),
         Constraint::Length(filter),
         Constraint::Min(1),
         Constraint::Length(1),
     ];
-    let [status, line, body, bottom] = Layout::vertical(parts).areas(frame.area());
+    let [status, total, line, body, bottom] = Layout::vertical(parts).areas(frame.area());
     filter::draw(frame, line, top, theme);
     let mut areas = Areas::default();
     match top.focus {
@@ -78,10 +83,13 @@ pub(crate) fn draw(frame: &mut Frame<'_>, top: &mut Top, theme: Theme, now: Inst
         }
     }
     // The position depends on the height of the table.
-    status::draw(frame, status, top, now);
+    status::draw(frame, status, top, totals > 0, now);
+    totals::draw(frame, total, top, theme, &mut areas);
     bottom::draw(frame, bottom, top, theme, now);
     areas
 }
 
+/// The number of lines from which the totals have one.
+const MIN_LINES_WITH_TOTALS: u16 = 24;
 /// The width from which a preview shows a whole end.
 const MIN_READABLE_WIDTH: u16 = 20;

@@ -15,6 +15,8 @@ pub(crate) struct Signs {
     pub(super) left_right: &'static str,
     /// The separator of two things that are offered.
     pub(super) between: &'static str,
+    /// Graphs are made of braille dots.
+    pub(super) has_braille: bool,
 }
 
 impl Signs {
@@ -23,6 +25,7 @@ impl Signs {
         expanded: '▾',
         collapsed: '▸',
         between: " · ",
+        has_braille: true,
         up_down: "↑↓",
         left_right: "←→",
     };
@@ -31,6 +34,7 @@ impl Signs {
         expanded: 'v',
         collapsed: '>',
         between: " | ",
+        has_braille: false,
         up_down: "Up/Down",
         left_right: "Left/Right",
     };

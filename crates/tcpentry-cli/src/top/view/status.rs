@@ -14,10 +14,11 @@ use super::{text, theme};
 use crate::args::Grouping;
 use crate::output::duration;
 
-pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, top: &Top, now: Instant) {
+/// Draws the line. The rates are left out where the totals have a line of their own.
+pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, top: &Top, has_totals: bool, now: Instant) {
     let mut spans = vec![Span::styled("tcpentry", TITLE)];
     let mut taken = text::width("tcpentry");
-    for part in parts(top, now) {
+    for part in parts(top, has_totals, now) {
         taken += text::width(&part) + 2;
         // A number that is cut off would mislead.
         if taken > area.width.into() && spans.len() > 1 {
@@ -29,7 +30,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, top: &Top, now: Instant) {
 }
 
 /// Returns the parts of the first line, the most important first.
-fn parts(top: &Top, now: Instant) -> Vec<String> {
+fn parts(top: &Top, has_totals: bool, now: Instant) -> Vec<String> {
     let (table, frame) = (&top.table, &top.table.frame);
     let present = table.present();
     let mut parts = vec![format!("{present} {}", kind(top, present))];
@@ -96,7 +97,9 @@ fn parts(top: &Top, now: Instant) -> Vec<String> {
             interval
         })
     });
-    parts.push(describe_rates(table.rates()));
+    if !has_totals {
+        parts.push(describe_rates(table.rates()));
+    }
     parts
 }
 

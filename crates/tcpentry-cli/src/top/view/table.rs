@@ -27,7 +27,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, top: &mut Top, theme: Them
     ];
     top.table.set_height(body.height.into());
     let room = usize::from(area.width).saturating_sub(GUTTER);
-    let cells = RowTexts::of(top);
+    let cells = RowTexts::of(top, theme.signs);
     let sorted = top.table.arrangement.by;
     top.columns
         .limit_offset(TableLayout::last_offset(&cells, sorted, room));
@@ -35,7 +35,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, top: &mut Top, theme: Them
     let mut areas = Areas {
         rows: body,
         header,
-        columns: Vec::new(),
+        ..Areas::default()
     };
     frame.render_widget(titles(top, &laid_out, &mut areas, theme), header);
     // The body is empty where only the titles fit.

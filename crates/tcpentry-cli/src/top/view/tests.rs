@@ -142,7 +142,7 @@ fn a_wide_terminal_has_as_many_columns_as_there_is_room_for() {
         &moving().draw(120, 20),
         &[
             "tcpentry  3 connections  1-4 of 4  sort: peer ^  every 1s  in 0/s out 0/s",
-            "    STATE       LOCAL         PEER^              PROCESS    IDLE  RECV-Q SEND-Q  IN/s OUT/s RETRANS USER UNIT",
+            "    STATE       LOCAL         PEER^              PROCESS    IDLE  RECV-Q SEND-Q  IN/s OUT/s RETRANS USER UNIT          >",
             "> ~ fin-wait-1  192.0.2.1:443 198.51.100.1:50000 7 nginx     0us       0      0     0     0     0/0 root nginx.service",
             "    close-wait  192.0.2.1:443 198.51.100.3:50000 7 python3   11m 1234567      0     0     0     0/4 root nginx.service",
             "  + established 192.0.2.1:443 198.51.100.4:50000 7 nginx     0us       0      0     -     -     0/0 root nginx.service",
@@ -155,7 +155,7 @@ fn a_wide_terminal_has_as_many_columns_as_there_is_room_for() {
 #[test]
 fn a_usual_terminal_leaves_out_what_is_of_least_use() {
     assert_reads(
-        &moving().draw(80, 24),
+        &moving().draw(80, 23),
         &[
             "tcpentry  3 connections  1-4 of 4  sort: peer ^  every 1s  in 0/s out 0/s",
             "    STATE       LOCAL         PEER^              PROCESS    IDLE  IN/s OUT/s   >",
@@ -169,21 +169,44 @@ fn a_usual_terminal_leaves_out_what_is_of_least_use() {
 }
 
 #[test]
+fn the_second_line_has_the_totals_of_states_and_the_rates_over_time() {
+    let mut desk = moving();
+    let second = |desk: &mut Desk| desk.draw(80, 24).lines().nth(1).unwrap().to_owned();
+    assert_eq!(second(&mut desk), "1 clsw  1 fin1  1 estb  in 0/s out 0/s");
+    let mut bytes = 0;
+    for more in [0, 4000, 1000, 2000, 1] {
+        desk.wait(1);
+        bytes += more;
+        let mut read = served();
+        for row in &mut read {
+            row.read_at = desk.now;
+            if let Some(counters) = &mut row.counters {
+                counters.bytes_received = bytes;
+            }
+        }
+        desk.read(read);
+    }
+    let line = second(&mut desk);
+    assert!(line.contains("1 clsw  1 estb  1 timw  in 2/s"), "{line}");
+    assert!(line.ends_with("   ⣇⣄"), "{line}");
+}
+
+#[test]
 fn the_first_line_has_the_position_and_the_order() {
     let mut desk = Desk::with((1..=99).map(row).collect());
     let first = |desk: &mut Desk| desk.draw(80, 24).lines().next().unwrap().to_owned();
     assert_eq!(
         first(&mut desk),
-        "tcpentry  99 connections  1-21 of 99  sort: peer ^  every 1s  in - out -"
+        "tcpentry  99 connections  1-20 of 99  sort: peer ^  every 1s"
     );
     desk.press(KeyCode::End);
     desk.type_in("F");
     assert_eq!(
         first(&mut desk),
-        "tcpentry  99 connections  79-99 of 99  following  sort: peer ^  every 1s"
+        "tcpentry  99 connections  80-99 of 99  following  sort: peer ^  every 1s"
     );
     desk.type_in("Fr");
-    assert!(first(&mut desk).contains("  1-21 of 99  sort: peer v"));
+    assert!(first(&mut desk).contains("  1-20 of 99  sort: peer v"));
 }
 
 #[test]
@@ -220,7 +243,7 @@ fn a_tiny_terminal_has_a_peer_and_its_state() {
 fn long_addresses_are_shortened_in_the_middle_before_a_process_or_rates_are_left_out() {
     let mut desk = Desk::with(long_ends());
     assert_reads(
-        &desk.draw(80, 24),
+        &desk.draw(80, 23),
         &[
             "tcpentry  2 connections  1-2 of 2  sort: peer ^  every 1s  in - out -",
             "    STATE LOCAL            PEER^                     PROCESS    IDLE  IN/s OUT/s",
@@ -255,7 +278,7 @@ fn the_column_of_the_order_is_shown_before_others() {
 fn columns_are_scrolled_while_state_peer_and_order_stay() {
     let mut desk = moving();
     let titles = |desk: &mut Desk| {
-        let drawn = desk.draw(80, 24);
+        let drawn = desk.draw(80, 23);
         drawn.lines().nth(1).unwrap().trim_end().to_owned()
     };
     let unscrolled = titles(&mut desk);

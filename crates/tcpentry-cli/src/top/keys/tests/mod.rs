@@ -628,6 +628,18 @@ fn the_choice_stays_on_its_column() {
 
 // The mouse.
 
+#[test]
+fn a_click_on_the_total_of_a_state_shows_only_those() {
+    let mut rows: Vec<_> = (1..=5).map(row).collect();
+    rows[1] = row_of(2, State::CloseWait);
+    let mut desk = Desk::with(rows);
+    desk.draw(80, 24);
+    click(&mut desk, 9, 1);
+    assert_eq!(desk.requested_filter().1, "state established");
+    click(&mut desk, 70, 1);
+    assert!(desk.requested().is_empty());
+}
+
 fn mouse(kind: MouseEventKind, column: u16, row: u16) -> Event {
     Event::Mouse(MouseEvent {
         kind,
