@@ -276,13 +276,12 @@ impl Workload {
     /// Checks that each deletes the very socket that is named.
     fn check_exact(&self, programs: &Programs<'_>, fixture: &mut Fixture) -> Result<()> {
         let mut contestants = self.contestants(programs);
-        let owner = match self.kind {
-            Kind::Beside(owner, _) => owner,
-            _ => {
-                // That of one deletion is a program that does nothing.
-                contestants.retain(|by| *by != By::Floor);
-                OwnerUser::Root
-            }
+        let owner = if let Kind::Beside(owner, _) = self.kind {
+            owner
+        } else {
+            // The floor of one deletion is a program that does nothing.
+            contestants.retain(|by| *by != By::Floor);
+            OwnerUser::Root
         };
         for (number, by) in (1..).zip(contestants) {
             self.run(by, programs, number).sample()?;

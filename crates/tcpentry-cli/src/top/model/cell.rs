@@ -77,7 +77,7 @@ impl TopColumn {
             Self::Idle => 'd',
             Self::Received => 'i',
             Self::Sent => 'o',
-            Self::History => 'h',
+            Self::History => 'y',
             Self::DeleteBy => 'b',
             Self::Count => 'c',
         }

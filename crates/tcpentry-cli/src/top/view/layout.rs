@@ -326,7 +326,7 @@ impl Fit {
 }
 
 /// All columns, those of most use first.
-const USE: [TopColumn; 17] = [
+const USE: [TopColumn; 18] = [
     TopColumn::Peer,
     TopColumn::State,
     TopColumn::Host,
@@ -347,7 +347,7 @@ const USE: [TopColumn; 17] = [
     TopColumn::Count,
 ];
 /// All columns where rows are grouped; the column of the groups' names is before them.
-const USE_OF_GROUPS: [TopColumn; 17] = [
+const USE_OF_GROUPS: [TopColumn; 18] = [
     TopColumn::Count,
     TopColumn::State,
     TopColumn::Received,
