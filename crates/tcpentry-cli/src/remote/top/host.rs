@@ -55,18 +55,21 @@ pub(super) struct HostState {
     failures: u32,
     /// It has sent everything.
     is_complete: bool,
-    /// The running ssh.
-    pub(super) child: Option<HostChild>,
+    /// The attempt that is being made.
+    attempt: Option<HostAttempt>,
     /// Nothing more is wanted.
     pub(super) is_over: bool,
 }
 
-/// The running ssh of a host.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct HostChild {
-    pub(super) pid: u32,
+/// An attempt to read rows of a host.
+#[derive(Clone, Copy, Debug, Default)]
+struct HostAttempt {
+    /// The ssh, once it runs.
+    pid: Option<u32>,
     /// It is being ended, because nothing is heard of the host.
-    pub(super) is_cut: bool,
+    is_cut: bool,
+    /// It may ask something on the terminal, and has sent nothing so far.
+    may_ask: bool,
 }
 
 /// The part of a host in the table.
@@ -91,19 +94,61 @@ impl HostState {
             lost_since: None,
             failures: 0,
             is_complete: false,
-            child: None,
+            attempt: None,
             is_over: false,
         }
     }
 
-    /// Notes that an attempt begins.
-    pub(super) fn begin(&mut self, now: Instant) {
+    /// Notes that an attempt begins, which may ask something on the terminal.
+    pub(super) fn begin(&mut self, may_ask: bool, now: Instant) {
         self.heard = now;
+        self.attempt = Some(HostAttempt {
+            may_ask,
+            ..HostAttempt::default()
+        });
+    }
+
+    /// Notes that its ssh runs.
+    pub(super) fn run(&mut self, pid: u32) {
+        if let Some(attempt) = &mut self.attempt {
+            attempt.pid = Some(pid);
+        }
     }
 
     /// Notes that something has come from it.
     pub(super) fn hear(&mut self, now: Instant) {
         self.heard = now;
+        if let Some(attempt) = &mut self.attempt {
+            attempt.may_ask = false;
+        }
+    }
+
+    /// Begins to wait anew.
+    pub(super) fn wait_anew(&mut self, now: Instant) {
+        self.heard = now;
+    }
+
+    /// Returns the pid of the ssh to be ended, because nothing is heard of the host.
+    pub(super) fn cut(&mut self) -> Option<u32> {
+        let attempt = self.attempt.as_mut()?;
+        attempt.is_cut |= attempt.pid.is_some();
+        attempt.pid
+    }
+
+    /// Notes that the attempt has ended. Returns true where it was ended because nothing was heard.
+    pub(super) fn end_attempt(&mut self) -> bool {
+        let attempt = self.attempt.take();
+        attempt.is_some_and(|attempt| attempt.is_cut)
+    }
+
+    /// Returns true while it may ask something on the terminal.
+    pub(super) fn may_ask(&self) -> bool {
+        self.attempt.is_some_and(|attempt| attempt.may_ask)
+    }
+
+    /// Returns the pid of the running ssh.
+    pub(super) fn pid(&self) -> Option<u32> {
+        self.attempt?.pid
     }
 
     /// Returns the time since it was heard of.
@@ -153,7 +198,8 @@ impl HostState {
 
     /// Returns true where nothing has been heard of it for so long that its ssh is ended, to be tried again.
     pub(super) fn is_to_be_cut(&self, interval: Duration, now: Instant) -> bool {
-        let is_running = self.child.is_some_and(|child| !child.is_cut);
+        let attempt = self.attempt;
+        let is_running = attempt.is_some_and(|it| it.pid.is_some() && !it.is_cut);
         is_running && self.silence(now) > 2 * self.patience(interval)
     }
 
@@ -248,7 +294,7 @@ mod tests {
             missing(&state, now + 20 * SECOND),
             "h lost for 20s: refused"
         );
-        state.begin(now + 20 * SECOND);
+        state.begin(false, now + 20 * SECOND);
         assert_eq!(
             missing(&state, now + 21 * SECOND),
             "h lost for 21s: refused"
@@ -298,22 +344,21 @@ mod tests {
         let now = Instant::now();
         let mut state = HostState::new("h", false, now);
         let later = now + 21 * SECOND;
+        state.begin(true, now);
         assert!(!state.is_to_be_cut(SECOND, later), "none runs");
-        let running = HostChild {
-            pid: 1,
-            is_cut: false,
-        };
-        state.child = Some(running);
-        assert!(
-            state.is_to_be_cut(SECOND, later) && !state.is_to_be_cut(SECOND, now + 20 * SECOND)
-        );
+        assert!(state.may_ask() && state.cut().is_none());
+        state.run(1);
+        assert!(state.is_to_be_cut(SECOND, later));
+        assert!(!state.is_to_be_cut(SECOND, now + 20 * SECOND));
         state.hear(now + 2 * SECOND);
-        assert!(!state.is_to_be_cut(SECOND, later));
-        state.child = Some(HostChild {
-            is_cut: true,
-            ..running
-        });
+        assert!(!state.is_to_be_cut(SECOND, later) && !state.may_ask());
+        assert_eq!(state.cut(), Some(1));
         assert!(!state.is_to_be_cut(SECOND, now + 100 * SECOND));
+        assert!(state.end_attempt() && !state.end_attempt());
+        state.begin(false, now + 100 * SECOND);
+        state.run(2);
+        assert!(!state.is_to_be_cut(SECOND, now + 101 * SECOND) && !state.may_ask());
+        assert!(!state.end_attempt());
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! `top` on other hosts: the terminal is handed to an ssh for one host; the rows of several are merged on a screen here.
 
 mod deletion;
+mod gate;
 mod host;
 mod merge;
 mod opening;

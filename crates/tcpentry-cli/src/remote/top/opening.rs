@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -9,32 +10,64 @@ use super::super::children::Children;
 use super::stream::{HostStream, LOOK_INTERVAL};
 
 /// Waits until each host has answered or failed. One of which nothing is heard, while ssh asks nothing either, keeps the
-/// others waiting only for a while.
-pub(super) fn await_answers(streams: &[HostStream], children: &Children) {
+/// others waiting only for a while; from then on nothing is asked, as `may_ask` says.
+pub(super) fn await_answers(streams: &[HostStream], children: &Children, may_ask: &AtomicBool) {
     let mut waits_since = Instant::now();
     let mut settled_before = 0;
-    let mut cut_at = None;
     loop {
         let open = streams.iter().filter(|it| !it.state().is_settled());
         let open: Vec<_> = open.collect();
-        let now = Instant::now();
-        if open.is_empty() || cut_at.is_some_and(|at| now - at > LAST_WORDS) {
+        if open.is_empty() {
+            may_ask.store(false, Ordering::SeqCst);
             return;
         }
+        let now = Instant::now();
         let settled = streams.len() - open.len();
-        let is_heard = |stream: &&HostStream| stream.state().silence(now) < PATIENCE;
         let asks = |stream: &&HostStream| {
-            let child = stream.state().child;
-            child.is_some_and(|child| is_at_terminal(child.pid))
+            let pid = stream.state().pid();
+            pid.is_some_and(is_at_terminal)
         };
         if settled > settled_before || open.iter().any(asks) {
             (settled_before, waits_since) = (settled, now);
         }
-        if now - waits_since > PATIENCE && !open.iter().any(is_heard) {
-            for stream in &open {
+        if now - waits_since > PATIENCE {
+            may_ask.store(false, Ordering::SeqCst);
+        }
+        if !may_ask.load(Ordering::SeqCst) {
+            let asking = open.iter().filter(|it| it.state().may_ask());
+            let asking: Vec<_> = asking.collect();
+            if asking.is_empty() {
+                return;
+            }
+            for stream in asking {
                 stream.cut(children);
             }
-            cut_at.get_or_insert(now);
+        }
+        thread::sleep(LOOK_INTERVAL);
+    }
+}
+
+/// Waits until each host has sent everything or failed. One of which nothing is heard, while ssh asks nothing either, fails.
+pub(super) fn await_ends(streams: &[HostStream], children: &Children) {
+    loop {
+        let open = streams.iter().filter(|it| !it.state().is_settled());
+        let open: Vec<_> = open.collect();
+        if open.is_empty() {
+            return;
+        }
+        let now = Instant::now();
+        for stream in open {
+            let mut state = stream.state();
+            if state.silence(now) <= PATIENCE {
+                continue;
+            }
+            let pid = state.pid();
+            if pid.is_some_and(is_at_terminal) {
+                state.wait_anew(now);
+                continue;
+            }
+            drop(state);
+            stream.cut(children);
         }
         thread::sleep(LOOK_INTERVAL);
     }
@@ -63,7 +96,5 @@ fn children(folder: &str) -> impl Iterator<Item = u32> {
     pids.collect::<Vec<_>>().into_iter()
 }
 
-/// The time that is left to an ssh that is being ended.
-const LAST_WORDS: Duration = Duration::from_secs(2);
 /// The time for which hosts are waited for of which nothing is heard.
-const PATIENCE: Duration = Duration::from_secs(15);
+const PATIENCE: Duration = Duration::from_secs(20);

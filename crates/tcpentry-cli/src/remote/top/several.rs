@@ -1,6 +1,8 @@
 //! `top` on several hosts: a stream of each, and one screen.
 
 use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use clap::ValueEnum as _;
 use tcpentry::filter::FilterWords;
@@ -12,8 +14,9 @@ use super::super::ssh::Ssh;
 use super::super::verdict::{HostVerdict, worst_of_reports};
 use super::super::words::{quoted, remote_words};
 use super::deletion::RemoteDeletion;
+use super::gate::Gate;
 use super::merge::MergedTable;
-use super::opening::await_answers;
+use super::opening::{await_answers, await_ends};
 use super::source::FleetSource;
 use super::stream::{HostStream, StreamTask};
 use crate::args::line::Line;
@@ -58,6 +61,8 @@ pub(super) fn run(args: &TopArgs, line: &Line, hosts: &[String]) -> Exit {
         command: quoted(&remote_words("top", options(args, &sets), &line.texts())),
         input: sets.text().cloned(),
         is_once: args.once,
+        may_ask: Arc::new(AtomicBool::new(true)),
+        gate: Gate::of(AT_ONCE),
     };
     let streams = hosts.iter().enumerate();
     let streams = streams.map(|(place, host)| HostStream::start(host, place, task.clone()));
@@ -69,7 +74,11 @@ pub(super) fn run(args: &TopArgs, line: &Line, hosts: &[String]) -> Exit {
             return Exit::Failed;
         }
     };
-    await_answers(&streams, &children);
+    if args.once {
+        await_ends(&streams, &children);
+    } else {
+        await_answers(&streams, &children, &task.may_ask);
+    }
     let verdict = report(&streams, true);
     if streams.iter().all(|it| it.state().problem().is_some()) {
         children.end_all();
@@ -166,3 +175,6 @@ fn options_of_deletion(args: &TopArgs) -> Vec<String> {
     options.extend(method.map(|method| format!("--method={}", method.get_name())));
     options
 }
+
+/// The number of hosts to which connections are opened at a time.
+const AT_ONCE: usize = 16;

@@ -1,7 +1,8 @@
 //! The stream of a host: a thread runs `top --record -` there over an ssh, and again once it has ended.
 
 use std::io::{self, BufReader, Read, Write as _};
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -13,7 +14,8 @@ use super::super::children::{ChildPipes, Children};
 use super::super::fleet::HostEnd;
 use super::super::ssh::Ssh;
 use super::super::standard_error::{ErrorSink, LAST_ERRORS};
-use super::host::{HostChild, HostFrame, HostProblem, HostState};
+use super::gate::{Gate, GatePass};
+use super::host::{HostFrame, HostProblem, HostState};
 use super::problem::explain;
 use crate::exit::Exit;
 use crate::top::{Baseline, RecordedFrame, RecordingError, RecordingReader, RowKey, RowPlacer};
@@ -29,6 +31,10 @@ pub(super) struct StreamTask {
     pub(super) input: Option<Arc<Vec<u8>>>,
     /// It ends by itself, and is not repeated.
     pub(super) is_once: bool,
+    /// Set while ssh may ask something on the terminal.
+    pub(super) may_ask: Arc<AtomicBool>,
+    /// The gate for the first attempts.
+    pub(super) gate: Gate,
 }
 
 /// The stream of a host, shared by its thread and those who look at it.
@@ -61,6 +67,7 @@ impl HostStream {
             .saturating_mul(NAMESPACES);
         let run = StreamRun {
             placer: RowPlacer::of_host(Arc::clone(&stream.host), first, NAMESPACES),
+            pass: None,
             stream: stream.clone(),
             task,
         };
@@ -76,10 +83,8 @@ impl HostStream {
 
     /// Ends the ssh that runs, because nothing is heard of the host.
     pub(super) fn cut(&self, children: &Children) {
-        let mut state = self.state();
-        if let Some(child) = &mut state.child {
-            child.is_cut = true;
-            children.end(child.pid);
+        if let Some(pid) = self.state().cut() {
+            children.end(pid);
         }
     }
 
@@ -95,14 +100,16 @@ struct StreamRun {
     task: StreamTask,
     stream: HostStream,
     placer: RowPlacer,
+    /// The permission to connect, until the host has answered or failed.
+    pass: Option<GatePass>,
 }
 
 impl StreamRun {
     fn run(mut self) {
-        let mut ssh = self.task.ssh.clone();
+        self.pass = Some(self.task.gate.enter());
         loop {
-            self.stream.state().begin(Instant::now());
-            let problem = self.read_stream(&ssh);
+            let problem = self.attempt();
+            self.pass = None;
             let mut state = self.stream.state();
             if self.task.is_once && problem.exit == Exit::Done {
                 state.complete();
@@ -118,10 +125,26 @@ impl StreamRun {
             if state.is_over {
                 return;
             }
-            drop(state);
-            // There is a screen by now, on which nothing can be asked.
-            ssh = self.task.ssh.without_questions();
         }
+    }
+
+    /// Makes an attempt, and returns the reason of its end.
+    fn attempt(&mut self) -> HostProblem {
+        let mut state = self.stream.state();
+        // Who waits for the last question looks at the state.
+        let may_ask = self.task.may_ask.load(Ordering::SeqCst);
+        state.begin(may_ask, Instant::now());
+        drop(state);
+        let ssh = if may_ask {
+            self.task.ssh.clone()
+        } else {
+            self.task.ssh.without_questions()
+        };
+        let problem = self.read_stream(&ssh);
+        if self.stream.state().end_attempt() {
+            return HostProblem::of_silence();
+        }
+        problem
     }
 
     /// Runs an ssh to its end, and returns the reason of that.
@@ -144,10 +167,7 @@ impl StreamRun {
                 return explain(&host, ssh, &end, None);
             }
         };
-        self.stream.state().child = Some(HostChild {
-            pid: id,
-            is_cut: false,
-        });
+        self.stream.state().run(id);
         let ChildPipes {
             input,
             output,
@@ -172,10 +192,6 @@ impl StreamRun {
         let status = self.task.children.wait(id);
         // A connection that ssh shares may keep the pipe, and stay.
         let _ = errors_read.recv_timeout(LAST_ERRORS);
-        let child = self.stream.state().child.take();
-        if child.is_some_and(|child| child.is_cut) {
-            return HostProblem::of_silence();
-        }
         let mut end = HostEnd {
             status,
             unreadable: None,
@@ -185,7 +201,7 @@ impl StreamRun {
             && status.code().is_none()
         {
             // It was ended here.
-            end.status = Ok(std::process::ExitStatus::default());
+            end.status = Ok(ExitStatus::default());
         }
         explain(&host, ssh, &end, read.as_ref().err())
     }
@@ -216,6 +232,9 @@ impl StreamRun {
                 is_reset: head.baseline() == Baseline::Reset,
             };
             self.stream.state().add(frame, Instant::now());
+            if !self.task.is_once {
+                self.pass = None;
+            }
         }
         Ok(())
     }
