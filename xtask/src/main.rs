@@ -21,6 +21,7 @@ mod screenshot;
 mod soak;
 mod systemd;
 mod test;
+mod wine;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -49,6 +50,9 @@ fn main() -> ExitCode {
         ["systemd", ref words @ ..] => systemd::parse(words)
             .map_err(with_help)
             .and_then(|options| systemd::run(&options)),
+        ["wine", ref words @ ..] => wine::Options::parse(words)
+            .map_err(with_help)
+            .and_then(|options| wine::run(&options)),
         ["miri"] => miri::run(),
         ["package"] => package::run(),
         ["python"] => python::run(python::Tools::Report),
@@ -135,6 +139,8 @@ cargo xtask COMMAND
   systemd [SUITE...] [--mirror URI]
                     Boot Debian (12 and 13, or the suites named) with systemd under QEMU, install a release there,
                     and check the packaged service: start, rights, reload, journal, watchdog, stop
+  wine [SUITE...]   Test `tcpentry wine` with this machine's Wine, or with that of a suite of Debian in a tree below
+                    target/wine, as root in namespaces of its own. Without Wine or mingw-w64 it says so and does nothing
   miri              Run the unit tests that need no kernel under Miri, which a nightly toolchain has; slow.
                     Without a nightly toolchain it says so and does nothing
   generate          Write the manual page from the program's definition

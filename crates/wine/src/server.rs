@@ -65,13 +65,14 @@ fn drop_capabilities() {
     }
 }
 
-/// Leaves terminal, folder and listener: a Ctrl-C is the Windows program's, and it may take it without ending.
+/// Leaves terminal, folder, listener and standard error: a Ctrl-C is the Windows program's, and it may take it without ending.
 fn detach() -> rustix::io::Result<()> {
     // It fails for the leader of a group, which Wine does not start.
     let _ = rustix::process::setsid();
     rustix::process::chdir("/")?;
     let null = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
     rustix::stdio::dup2_stdin(&null)?;
+    rustix::stdio::dup2_stderr(&null)?;
     rustix::stdio::dup2_stdout(&null)
 }
 

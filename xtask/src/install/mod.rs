@@ -4,6 +4,7 @@
 //! there, so that a program which runs, or has the library loaded, keeps the file it has.
 
 pub(crate) mod build;
+pub(crate) mod dll;
 
 use std::ffi::OsStr;
 use std::fs::{self, Permissions};

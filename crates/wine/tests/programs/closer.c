@@ -3,7 +3,7 @@
  *   closer table                          rows of GetTcpTable
  *   closer close LOCAL PORT PEER PORT [STATE]
  *   closer listed LOCAL PORT PEER PORT    closes the row that GetTcpTable has of them
- *   closer everything                     closes each row of GetTcpTable
+ *   closer everything                     closes each row of GetTcpTable, and those that there are then
  *   closer missing N                      closes what does not exist, N times
  *   closer own N                          makes and closes N connections, and looks at both ends
  *   closer null                           closes NULL
@@ -128,17 +128,21 @@ int main(int count, char **words)
     WSAStartup(MAKEWORD(2, 2), &data);
     if (!strcmp(command, "table") || !strcmp(command, "everything"))
     {
-        MIB_TCPTABLE *rows = table();
-        for (index = 0; index < rows->dwNumEntries; index++)
+        int rounds = strcmp(command, "everything") ? 1 : 2;
+        while (rounds--)
         {
-            MIB_TCPROW *it = &rows->table[index];
-            print(it->dwState, it->dwLocalAddr, it->dwLocalPort, it->dwRemoteAddr, it->dwRemotePort);
-            if (!strcmp(command, "everything"))
+            MIB_TCPTABLE *rows = table();
+            for (index = 0; index < rows->dwNumEntries; index++)
             {
-                it->dwState = MIB_TCP_STATE_DELETE_TCB;
-                printf(" %lu", SetTcpEntry(it));
+                MIB_TCPROW *it = &rows->table[index];
+                print(it->dwState, it->dwLocalAddr, it->dwLocalPort, it->dwRemoteAddr, it->dwRemotePort);
+                if (!strcmp(command, "everything"))
+                {
+                    it->dwState = MIB_TCP_STATE_DELETE_TCB;
+                    printf(" %lu", SetTcpEntry(it));
+                }
+                printf("\n");
             }
-            printf("\n");
         }
         return 0;
     }
