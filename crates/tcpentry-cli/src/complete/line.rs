@@ -308,7 +308,7 @@ mod tests {
             ("top --sort r", "recvq rtt retrans"),
             (
                 "top --group ",
-                "none process user peer network port container netns state",
+                "none process user peer network port container netns host state",
             ),
             ("top --columns s", "state sendq"),
             ("top --columns state,pe", "state,peer"),
