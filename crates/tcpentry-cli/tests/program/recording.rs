@@ -67,7 +67,7 @@ fn a_replay_is_the_screen_that_was_recorded() {
             let words = format!("top --once {options} --interval 300ms");
             let recorded = sized(&format!("{words} --record {file} {filter}"));
             assert_eq!((recorded.code, &*recorded.err), (0, ""));
-            let options = options.replace("--all-netns", "--columns state,local,peer,netns,process,idle,recvq,sendq,in,out,retrans,user,unit");
+            let options = options.replace("--all-netns", "--columns state,local,peer,netns,process,idle,recvq,sendq,in,out,history,retrans,user,unit");
             let replayed = sized(&format!("top --once --replay {file} {options}"));
             assert_eq!((replayed.code, &*replayed.err), (0, ""));
             let without = |screen: &str| screen.replace("all namespaces  ", "");

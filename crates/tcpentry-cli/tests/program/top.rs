@@ -444,7 +444,7 @@ fn what_is_suspended_comes_back() {
             assert_eq!(tmux.knows("alternate_on"), "1");
             // Keys are keys again.
             tmux.types("?");
-            tmux.await_text("Show the log of deletions");
+            tmux.await_text("Show only the rows that have a cell");
             tmux.press("Escape");
             tmux.await_text("STATE");
         }
@@ -644,8 +644,8 @@ fn a_name_stays_in_its_cell() {
         let lines: Vec<_> = screen.lines().collect();
         assert!(lines[0].starts_with(&format!("tcpentry  {count} selected")));
         let place = |line: &str, word: &str| line.find(word).map(|at| line[..at].width());
-        let column = place(lines[2], "STATE").unwrap();
-        for line in &lines[3..3 + count] {
+        let column = place(lines[3], "STATE").unwrap();
+        for line in &lines[4..4 + count] {
             assert_eq!(place(line, "established"), Some(column), "{line}");
         }
         for (named, _, name) in &held {
@@ -881,7 +881,7 @@ fn with_long_addresses_process_and_rates_are_shown_on_80_columns() {
         assert!(screen.contains(&shown), "{shown}: {screen}");
         tmux.press_often("Right", 20);
         tmux.await_screen("other columns", |screen| {
-            screen.contains("RECV-Q") && screen.contains("UNIT")
+            screen.contains("HISTORY") && screen.contains("UNIT")
         });
         // The preview has all of both ends, and the process.
         tmux.types("d");
@@ -1264,7 +1264,7 @@ fn once_reads_twice_where_rates_are_shown() {
         let frame = run(&format!(
             "top --once --interval 500ms --columns peer,in --sort in sport = :{port}"
         ));
-        let rows: Vec<_> = frame.out.lines().skip(3).collect();
+        let rows: Vec<_> = frame.out.lines().skip(4).collect();
         assert!(
             rows[0].contains(&local(&all[1])) && rows[0].ends_with('k'),
             "{rows:?}"
