@@ -97,6 +97,9 @@ fleet 0 list --no-header dst 10.99.0.1 dport = :5432
 [ "$(wc -l <$LAB/out)" = $count ] || fail "$(wc -l <$LAB/out) rows"
 [ "$(cut -f1 $LAB/out | uniq | paste -sd, -)" = "$all" ] || fail "not in the order of the hosts"
 say "--on, list: ${#hosts[@]} hosts, $count connections in the order of the hosts: ${took} s"
+fleet 0 top --once dst 10.99.0.1 dport = :5432
+grep -q "^tcpentry  $count selected  ${#hosts[@]} hosts" $LAB/out || fail "top: $(head -1 $LAB/out)"
+say "--on, top --once: one screen of ${#hosts[@]} hosts and $count connections, read twice: ${took} s"
 fleet 3 delete --yes --max $((count - 1)) dst 10.99.0.1 dport = :5432
 grep -q "$count connections match on ${#hosts[@]} hosts, more than --max" $LAB/err || fail "--max"
 is_left 5432 $count || fail "--max: some have ended"
@@ -136,3 +139,7 @@ fleet 6 delete --yes dst 10.99.0.1 dport = :5432
 grep -q '^tcpentry: h7: the connection of ssh has failed' $LAB/err || fail "h7 is not named"
 is_left 5432 0 || fail "with a host down: $(left 5432) are left"
 say "--on with a host that is down: it is named, the other $((${#hosts[@]} - 1)) are done: ${took} s (ConnectTimeout 2)"
+fleet 7 top --once
+grep -q '^tcpentry: h7: the connection of ssh has failed' $LAB/err || fail "top: h7 is not named"
+grep -q "$((${#hosts[@]} - 1)) of ${#hosts[@]} hosts" $LAB/out || fail "top: $(head -1 $LAB/out)"
+say "--on with a host that is down, top --once: it is named, the other $((${#hosts[@]} - 1)) are shown: ${took} s"

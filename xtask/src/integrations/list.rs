@@ -33,7 +33,7 @@ pub(super) const INTEGRATIONS: &[Integration] = &[
     slow("keepalived",  150, &[PYTHON, ("keepalived", "keepalived")]),
     slow("systemd",     120, &[PYTHON, ("keepalived", "keepalived"), ("/lib/systemd/systemd", "systemd")]),
     slow("ansible",     600, &[PYTHON, ("ansible-playbook", "ansible-core"), ("sshd", "openssh-server"), ("sudo", "sudo")]),
-    slow("fleet",       600, &[PYTHON, ("ansible-playbook", "ansible-core"), ("sshd", "openssh-server")]),
+    slow("fleet",       700, &[PYTHON, ("ansible-playbook", "ansible-core"), ("sshd", "openssh-server")]),
 ];
 
 const PYTHON: (&str, &str) = ("/usr/bin/python3", "python3-minimal");
