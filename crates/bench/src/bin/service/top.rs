@@ -196,12 +196,14 @@ impl Cursor {
                     .unwrap_or_default()
                     .to_owned()
             }),
-            line: (2..LINES - 1).find(is_marked),
+            line: (FIRST_LINE..LINES - 1).find(is_marked),
         }
     }
 }
 
 const COLUMNS: u16 = 120;
 const LINES: u16 = 40;
+/// The line behind the header, the totals and the titles, which have colours of their own.
+const FIRST_LINE: u16 = 3;
 const REFRESHES: Duration = Duration::from_secs(10);
 const SCROLLING: Duration = Duration::from_secs(15);
