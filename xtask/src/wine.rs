@@ -133,9 +133,9 @@ fn test(stage: &Path, programs: &Path, work: &Path, tree: Option<&Path>) -> Resu
     command::run(&mut test)
 }
 
-/// The script that enters a tree: with its own /proc, and what a program needs of /dev.
+/// The script that enters a tree: with its own /proc, what a program needs of /dev, and nothing of this environment.
 const ENTER: &str = "tree=$1; shift; mount --bind \"$tree\" \"$tree\" && mount -t proc proc \"$tree/proc\" && \
-    mount --rbind /dev \"$tree/dev\" && exec chroot \"$tree\" \"$@\"";
+    mount --rbind /dev \"$tree/dev\" && exec chroot \"$tree\" env -i \"$@\"";
 
 /// Makes a tree of Debian with Wine, unless it is there.
 fn tree(folder: &Path, suite: &str) -> Result<PathBuf> {

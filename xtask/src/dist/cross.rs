@@ -71,7 +71,7 @@ pub(super) fn build(release: &Release, target: Target, parts: Parts) -> Result<B
             Some(build::native_libraries(&said)?)
         }
     };
-    Ok(Built::in_folder(&built, native_libraries))
+    Built::in_folder(&built, native_libraries)
 }
 
 /// Returns the folder with zig's compiler for C, from its package for Python.
@@ -107,7 +107,7 @@ export RUSTFLAGS="-C target-feature=${2}crt-static"
 # Rust has objects of its own for musl's programs, beside zig's; for those of glibc it refuses the option.
 [ "$2" = - ] || RUSTFLAGS="$RUSTFLAGS -C link-self-contained=no"
 options="--release --locked --offline --config profile.release.strip=true -Z build-std=std,panic_unwind --target $triple"
-cargo auditable build --package tcpentry-cli $options
+cargo auditable build --package tcpentry-cli --package tcpentry-wine $options
 [ "$3" = library ] || exit 0
 export CARGO_TERM_COLOR=never
 cargo auditable rustc --package iphlpapi --lib $options -- --print native-static-libs 2>/target/said || {

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
 use super::architecture::{Architecture, Place};
 use super::cross::{self, Parts};
@@ -23,6 +23,11 @@ pub(super) fn build(release: &Release, architecture: Architecture) -> Result<Bui
 
 /// Installs a build into a folder of which a package is made.
 pub(super) fn install(release: &Release, built: &Built, folder: &Path, to: Place) -> Result<()> {
+    if built.wine_dlls.len() < 2 {
+        bail!(
+            "a release has tcpentry.dll for both processors: apt-get install gcc-mingw-w64-x86-64-win32 gcc-mingw-w64-i686-win32"
+        );
+    }
     let options = install::Options::below(folder, Path::new(to.prefix));
     place(built, &options.with_libdir(Path::new(to.libdir)))?;
     let documents = folder.join(&to.prefix[1..]).join("share/doc/tcpentry");

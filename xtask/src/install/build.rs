@@ -7,11 +7,16 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
+use super::dll;
 use crate::command::{self, cargo};
 
 /// The results of a release build.
 pub(crate) struct Built {
     pub(crate) program: PathBuf,
+    /// The program that answers Windows programs under Wine.
+    pub(crate) wine_program: PathBuf,
+    /// The DLL that those load, for each processor.
+    pub(crate) wine_dlls: Vec<(&'static str, PathBuf)>,
     /// The C library, where it has been built, too.
     pub(crate) library: Option<Library>,
 }
@@ -26,15 +31,17 @@ pub(crate) struct Library {
 
 impl Built {
     /// Returns the results in a folder of cargo's.
-    pub(crate) fn in_folder(folder: &Path, native_libraries: Option<String>) -> Self {
-        Self {
+    pub(crate) fn in_folder(folder: &Path, native_libraries: Option<String>) -> Result<Self> {
+        Ok(Self {
             program: folder.join("tcpentry"),
+            wine_program: folder.join("tcpentry-wine"),
+            wine_dlls: dll::build_all(&folder.join("wine"))?,
             library: native_libraries.map(|native_libraries| Library {
                 shared: folder.join("libiphlpapi.so"),
                 archive: folder.join("libiphlpapi.a"),
                 native_libraries,
             }),
-        }
+        })
     }
 }
 
@@ -61,9 +68,10 @@ impl Recipe {
     }
 }
 
-/// Builds the program and the C library.
+/// Builds the programs and the C library.
 pub(crate) fn run(recipe: &Recipe) -> Result<Built> {
-    command::run(&mut recipe.cargo("build --release --locked --package tcpentry-cli"))?;
+    let programs = "build --release --locked --package tcpentry-cli --package tcpentry-wine";
+    command::run(&mut recipe.cargo(programs))?;
     let mut library = recipe
         .cargo("rustc --release --locked --package iphlpapi --lib -- --print native-static-libs");
     // What rustc prints is repeated by cargo when there is nothing to compile; colours would hide it.
@@ -82,7 +90,7 @@ pub(crate) fn run(recipe: &Recipe) -> Result<Built> {
         Some(target) => target.clone(),
         None => command::target_folder()?,
     };
-    let mut built = Built::in_folder(&target.join("release"), Some(native));
+    let mut built = Built::in_folder(&target.join("release"), Some(native))?;
     if let Some(library) = &mut built.library {
         library.shared = versioned(library)?;
         library.archive = stripped(&library.archive)?;

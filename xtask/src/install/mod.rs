@@ -1,4 +1,4 @@
-//! `cargo xtask install`: program, service, C library, headers and manuals in a prefix of the user's choice.
+//! `cargo xtask install`: program, service, C library, headers, manuals and what Wine loads in a prefix of the user's choice.
 //!
 //! One list says what goes where; the same files are written by every run. Each is written beside its place and moved
 //! there, so that a program which runs, or has the library loaded, keeps the file it has.
@@ -123,6 +123,11 @@ fn path(name: &str, value: &str) -> Result<PathBuf> {
 pub(crate) fn run(options: &Options) -> Result<()> {
     let built = build::run(&build::Recipe::default())?;
     place(&built, options)?;
+    if built.wine_dlls.is_empty() {
+        println!(
+            "\nWithout mingw-w64 there is no tcpentry.dll, and `tcpentry wine` has nothing to install"
+        );
+    }
     print!("{}", hints(options, is_searched_by_the_loader));
     Ok(())
 }
@@ -180,6 +185,14 @@ fn files(built: &Built, options: &Options) -> Result<Vec<(PathBuf, File)>> {
     let mut add = |path: &str, file| files.push((path.into(), file));
 
     add("bin/tcpentry", File::Program(built.program.clone()));
+    add(
+        "libexec/tcpentry/tcpentry-wine",
+        File::Program(built.wine_program.clone()),
+    );
+    for (processor, dll) in &built.wine_dlls {
+        let place = format!("lib/tcpentry/wine/{processor}/tcpentry.dll");
+        add(&place, File::Copy(dll.clone()));
+    }
     add(
         "share/man/man1/tcpentry.1",
         File::Copy(generate::MANUAL.into()),

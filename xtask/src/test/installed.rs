@@ -72,8 +72,9 @@ fn compile(prefix: &Path, flags: &[&str], options: &[&str], to: &Path) -> Result
 }
 
 /// One file of each kind that README.md lists.
-const PARTS: [&str; 23] = [
+const PARTS: [&str; 24] = [
     "bin/tcpentry",
+    "libexec/tcpentry/tcpentry-wine",
     "lib/libiphlpapi.so",
     "lib/libiphlpapi.a",
     "lib/libiphlpapi.dll.so",
