@@ -186,6 +186,15 @@ const MAX_GAP: Duration = Duration::from_secs(1);
 /// ancestor holds 20,000 sockets. Without it, the first half of a spread would have fewer than the second.
 const SLACK: Duration = Duration::from_millis(250);
 
+/// Returns the pause after a round of deletions that took so long: it uses a fiftieth of one processor at most.
+pub(crate) fn pause_after(round: Duration) -> Duration {
+    (round * 50).clamp(MIN_PAUSE, MAX_PAUSE)
+}
+
+const MIN_PAUSE: Duration = Duration::from_millis(100);
+/// A table of millions is read at least this often.
+const MAX_PAUSE: Duration = Duration::from_secs(10);
+
 #[cfg(test)]
 mod tests {
     use super::*;

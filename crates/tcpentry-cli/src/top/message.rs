@@ -2,13 +2,14 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tcpentry::delete::Ending;
 use tcpentry::{Connection, Selection};
 
 use super::model::{
-    Arranged, Arrangement, Deletability, Find, Frame, NotDeleted, Resolved, Row, RowKey,
+    Arranged, Arrangement, Deletability, Find, Frame, NotDeleted, PeerService, Resolved, Row,
+    RowKey,
 };
 
 /// A request to the worker.
@@ -47,6 +48,14 @@ pub(crate) enum WorkerCommand {
         /// Others of the same preview are deleted before or after these: meanwhile the table is read as ever.
         paced: bool,
     },
+    /// Delete, until then, whatever comes of these peers, each in the network namespace of this number.
+    Hold {
+        serial: u64,
+        services: Vec<(u32, PeerService)>,
+        until: Instant,
+    },
+    /// Hold nobody off any more.
+    EndHolds,
 }
 
 /// The states shown where the filter names none.
@@ -134,6 +143,8 @@ pub(crate) enum Update {
         target: Box<SocketTarget>,
         result: Result<Ending, NotDeleted>,
     },
+    /// The end of holding peers off, because the time is over, or for this reason.
+    HoldEnded { serial: u64, reason: Option<String> },
     /// The end of a deletion.
     Done { serial: u64 },
     /// The reason why the table can't be read.

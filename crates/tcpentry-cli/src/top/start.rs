@@ -57,6 +57,9 @@ pub(super) fn show<S: FnOnce() -> io::Result<JoinHandle<()>>>(
     if let Some(stopped) = describe_stopped(top.deletion.waiting()) {
         print_error(&stopped);
     }
+    if let Some(left) = top.holds.leaves() {
+        print_error(&left);
+    }
     match ended {
         Ok(exit) => exit,
         // As if the hangup had come as a signal, which only reaches the processes in the terminal's session.

@@ -7,8 +7,9 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::{MetadataExt as _, chown, symlink};
 use std::os::unix::net::UnixStream;
 use std::process::Stdio;
-use std::sync::PoisonError;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, TryRecvError};
+use std::sync::{Arc, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -109,6 +110,64 @@ fn three_marked_of_fifty_are_deleted_and_nothing_else() {
         tmux.await_screen("only the others are left", |screen| {
             screen.contains("STATE") && screen.contains("47 selected") && !screen.contains("marked")
         });
+        tmux.types("q");
+        await_shell(&tmux);
+    });
+}
+
+/// Starts a client that connects again whenever its connection ends, and returns the number of its connections so far.
+fn reconnecting(port: u16) -> Arc<AtomicUsize> {
+    let count = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&count);
+    thread::spawn(move || {
+        while let Ok(mut client) = TcpStream::connect(("127.0.0.1", port)) {
+            counted.fetch_add(1, Ordering::Relaxed);
+            let _ = client.read(&mut [0]);
+        }
+    });
+    count
+}
+
+#[test]
+fn a_client_that_reconnects_is_held_off_until_a_key_is_pressed() {
+    isolated(|| {
+        let tmux = terminal!(150, 20);
+        let listener = tcp::listen(tcp::loopback(0));
+        let port = listener.local_addr().unwrap().port();
+        let count = reconnecting(port);
+        let accepted = listener.try_clone().unwrap();
+        // They stay open.
+        thread::spawn(move || accepted.incoming().collect::<Vec<_>>());
+        let (bystander, _listener, _port) = connections(1);
+        until("it has connected", || count.load(Ordering::Relaxed) == 1);
+        tmux.runs(&format!("{PROGRAM} top sport = :{port}"));
+        tmux.await_text("1 selected");
+        tmux.types("d");
+        tmux.await_text("h hold off");
+        tmux.types("h");
+        tmux.await_text("and hold off 127.0.0.1 for 10m?  y / n");
+        tmux.types("y");
+        tmux.await_text("holding 127.0.0.1: ");
+        until("it has come back several times", || {
+            count.load(Ordering::Relaxed) >= 5
+        });
+        tmux.await_screen("they are counted", |screen| {
+            let (_, counted) = screen.split_once("holding 127.0.0.1: ").unwrap_or_default();
+            let counted = counted.split(' ').next().unwrap_or_default();
+            counted.parse::<usize>().is_ok_and(|counted| counted >= 4)
+        });
+        tmux.types("x");
+        tmux.await_text("no longer holding 127.0.0.1: ");
+        tmux.await_text("1-1 of 1");
+        let before = count.load(Ordering::Relaxed);
+        thread::sleep(Duration::from_secs(1));
+        assert_eq!(count.load(Ordering::Relaxed), before, "the last one stays");
+        assert!(bystander.iter().all(is_alive));
+        // What is deleted without it is back, and that is said.
+        tmux.types("d");
+        tmux.await_text("Delete this");
+        tmux.types("y");
+        tmux.await_text("127.0.0.1 is back");
         tmux.types("q");
         await_shell(&tmux);
     });

@@ -1,9 +1,10 @@
 //! The rounds of a run: one, or one after the other with `--for` and `--until-quiet`.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::run::Run;
 use super::stop::Stop;
+use crate::pace::pause_after;
 
 impl Run<'_> {
     /// Runs all rounds.
@@ -75,13 +76,5 @@ impl Run<'_> {
     }
 }
 
-/// Returns the pause after a round that took so long: it uses a fiftieth of one processor at most.
-fn pause_after(round: Duration) -> Duration {
-    (round * 50).clamp(MIN_PAUSE, MAX_PAUSE)
-}
-
 /// The dumps of one table until nothing more is found; clients that reconnect that fast take `--for`.
 const MAX_SWEEPS: usize = 3;
-const MIN_PAUSE: Duration = Duration::from_millis(100);
-/// A table of millions is read at least this often.
-const MAX_PAUSE: Duration = Duration::from_secs(10);

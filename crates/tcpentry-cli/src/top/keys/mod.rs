@@ -69,7 +69,10 @@ fn press(top: &mut Top, key: KeyEvent, now: Instant) {
     match key.code {
         KeyCode::F(1) => return top.open_help(),
         KeyCode::Char('?') if !is_typing => return top.open_help(),
-        KeyCode::Char('x') if !is_typing && top.deletion.is_paced_running() => {
+        KeyCode::Char('x')
+            if !is_typing && (top.holds.are_any() || top.deletion.is_paced_running()) =>
+        {
+            top.end_holds(now);
             return top.stop_deletion(now);
         }
         _ => {}

@@ -17,6 +17,7 @@ pub(super) fn press(top: &mut Top, key: KeyEvent, now: Instant) {
         (KeyCode::Enter, _) if top.awaits_number() => top.enter_number(now),
         // Of others only `y` deletes: neither Enter, which is easily pressed twice, nor Space.
         (KeyCode::Char('y'), _) if !top.awaits_number() => top.confirm_deletion(now),
+        (KeyCode::Char('h'), _) => top.toggle_hold(now),
         (_, Some(lines)) => top.scroll(lines),
         (KeyCode::Esc | KeyCode::Char('n' | 'q') | KeyCode::Enter, None) => top.close_preview(now),
         _ => {}

@@ -192,7 +192,11 @@ impl ForeignTable {
                 self.send_frame();
             }
             // What was looked up came with the rows.
-            WorkerCommand::Resolve(_) | WorkerCommand::Refresh | WorkerCommand::Every(_) => {}
+            WorkerCommand::Resolve(_)
+            | WorkerCommand::Refresh
+            | WorkerCommand::Every(_)
+            | WorkerCommand::Hold { .. }
+            | WorkerCommand::EndHolds => {}
             WorkerCommand::Details(target) => {
                 self.details = target;
                 self.send_details(source);

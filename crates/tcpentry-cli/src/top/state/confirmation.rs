@@ -9,7 +9,7 @@ use tcpentry::Outcome;
 use tcpentry::delete::Ending;
 
 use super::super::message::{SocketTarget, WorkerCommand};
-use super::super::model::{NotDeleted, Row, RowKey};
+use super::super::model::{NotDeleted, PeerService, Row, RowKey};
 use super::deletion::MAX_DIGITS;
 use super::{Counts, Focus, LogEntry, Preview, Top};
 
@@ -83,6 +83,7 @@ impl Top {
         }
         self.messages.notice = None;
         let serial = preview.serial;
+        let held = preview.held.clone();
         let basis = Arc::clone(&preview.basis);
         preview.counts = Some(Counts::default());
         preview.scroll = 0;
@@ -114,6 +115,55 @@ impl Top {
             basis,
             paced: false,
         });
+        if !held.is_empty() {
+            self.begin_hold(held, now);
+        }
+    }
+
+    /// Adds to what is asked that the peers are held off, or takes that away.
+    pub(crate) fn toggle_hold(&mut self, now: Instant) {
+        let services = self.can_hold();
+        match &mut self.deletion.preview {
+            _ if services.is_empty() => {
+                self.notify("only few peers can be held off, and not at a pace", now);
+            }
+            Some(preview) if preview.held.is_empty() => preview.held = services,
+            Some(preview) => preview.held.clear(),
+            None => {}
+        }
+    }
+
+    /// Holds off the peers of the preview that was confirmed.
+    fn begin_hold(&mut self, services: Vec<(u32, PeerService)>, now: Instant) {
+        let serial = self.outbox.next_serial();
+        let until = self.holds.begin(serial, &services, now);
+        self.outbox.push(WorkerCommand::Hold {
+            serial,
+            services,
+            until,
+        });
+    }
+
+    /// Returns the peers of the preview that can be held off; none where deletions are made at a pace.
+    pub(crate) fn can_hold(&self) -> Vec<(u32, PeerService)> {
+        let preview = self.deletion.preview.as_ref();
+        let preview = preview.filter(|it| self.deletion.paced.is_none() && it.counts.is_none());
+        preview.map(Preview::services).unwrap_or_default()
+    }
+
+    /// Holds nobody off any more.
+    pub(crate) fn end_holds(&mut self, now: Instant) {
+        if let Some(said) = self.holds.end_all() {
+            self.outbox.push(WorkerCommand::EndHolds);
+            self.notify(said, now);
+        }
+    }
+
+    pub(super) fn finish_hold(&mut self, serial: u64, reason: Option<String>, now: Instant) {
+        let said = self.holds.end(serial);
+        if let Some(said) = reason.or(said) {
+            self.notify(said, now);
+        }
     }
 
     /// Returns true while the preview on the screen waits for a number.
@@ -191,6 +241,9 @@ impl Top {
         self.deletion.outcomes.insert(target.key, (outcome, now));
         if matches!(outcome, Outcome::Deleted | Outcome::Gone) {
             self.marks.remove(target.key);
+        }
+        if outcome == Outcome::Deleted {
+            self.holds.count(serial, target, now);
         }
         self.log.push(LogEntry::of(target, result));
         if let Some(paced) = &mut self.deletion.paced {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tcpentry::Outcome;
 
 use super::super::message::{PreviewBasis, PreviewItem, SocketTarget};
-use super::super::model::{Deletability, NotDeleted, RowKey};
+use super::super::model::{Deletability, NotDeleted, PeerService, RowKey};
 use super::counts::Counts;
 use super::paced::PacedDeletions;
 use crate::args::pace::PaceArgs;
@@ -41,6 +41,8 @@ pub(crate) struct Preview {
     pub(crate) hidden: usize,
     /// Those that sent or received data between the last two readings.
     pub(super) moving: HashSet<RowKey>,
+    /// The peers that are to be held off afterwards, each in the network namespace of this number.
+    pub(crate) held: Vec<(u32, PeerService)>,
     /// The digits that were typed as confirmation.
     pub(crate) typed: String,
     /// The outcomes so far, once it was confirmed.
@@ -177,6 +179,21 @@ impl Preview {
         self.deletable().filter(is_moving).count()
     }
 
+    /// Returns the peers of those that are deleted, where they are few enough to be looked for together.
+    pub(crate) fn services(&self) -> Vec<(u32, PeerService)> {
+        let mut services = Vec::new();
+        for target in self.deletable() {
+            let service = (target.key.netns, PeerService::of(&target.connection));
+            if !services.contains(&service) {
+                services.push(service);
+            }
+            if services.len() > MAX_HELD {
+                return Vec::new();
+            }
+        }
+        services
+    }
+
     pub(crate) fn count_deletable(&self) -> usize {
         self.deletable().count()
     }
@@ -186,6 +203,8 @@ impl Preview {
 const MAX_BY_LETTER: usize = 100;
 /// The largest number that `y` alone deletes where it is all there are: about as many as a screen shows.
 const MAX_AT_A_GLANCE: usize = 20;
+/// The largest number of peers that are held off together.
+const MAX_HELD: usize = 50;
 /// The number of digits that can be typed.
 pub(super) const MAX_DIGITS: usize = 9;
 /// The time for which a row shows the outcome of its deletion.

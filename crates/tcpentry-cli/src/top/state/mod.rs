@@ -10,6 +10,7 @@ mod edit;
 mod filter;
 mod filter_entry;
 mod focus;
+mod holds;
 mod left;
 mod log;
 mod lookups;
@@ -41,6 +42,8 @@ pub(crate) use deletion::Preview;
 pub(crate) use edit::Edit;
 pub(crate) use filter::FilterLine;
 pub(crate) use focus::Focus;
+use holds::Holds;
+pub(crate) use holds::{HOLD_TIME, describe_peers};
 pub(crate) use left::LeftRow;
 use left::LeftRows;
 pub(crate) use log::{DeletionLog, LogEntry};
@@ -74,6 +77,7 @@ pub(crate) struct Top {
     pub(crate) namespaces: ShownNamespaces,
     pub(crate) pace: Pace,
     pub(crate) deletion: Deletions,
+    pub(crate) holds: Holds,
     pub(crate) details: Option<DetailsPane>,
     pub(crate) help: HelpPane,
     pub(crate) left: LeftRows,
@@ -125,6 +129,7 @@ impl Top {
             namespaces: ShownNamespaces::default(),
             pace: Pace::new(interval),
             deletion: Deletions::default(),
+            holds: Holds::default(),
             details: None,
             help: HelpPane::default(),
             left: LeftRows::default(),
@@ -196,6 +201,7 @@ impl Top {
                 result,
             } => self.record_outcome(serial, &target, &result, now),
             Update::Done { serial } => self.finish_deletion(serial, now),
+            Update::HoldEnded { serial, reason } => self.finish_hold(serial, reason, now),
             Update::Trouble(text) => self.messages.trouble = Some(text),
         }
     }
@@ -226,6 +232,9 @@ impl Top {
         let is_found = by.1 == self.table.find();
         self.table.set_frame(frame, by, arranged);
         self.update_places();
+        if let Some(back) = self.holds.find_back(&self.table.frame, now) {
+            self.notify(back, now);
+        }
         if is_found {
             self.finish_find();
         }

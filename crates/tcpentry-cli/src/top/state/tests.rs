@@ -1168,7 +1168,7 @@ fn the_keys_of_a_dialog_are_never_covered() {
         let mut desk = Desk::with(rows([1]));
         desk.open_preview(&[]);
         desk.receive(Update::Trouble("the kernel is away".repeat(9)));
-        assert!(last_line(&mut desk, columns).starts_with("y delete  n cancel  the kernel"));
+        assert!(last_line(&mut desk, columns).starts_with("y delete  n cancel  h hold off  the "));
         desk.press(KeyCode::Esc);
         desk.type_in("l");
         desk.top.notify("saved to x", desk.now);
@@ -1437,4 +1437,64 @@ fn words_and_a_filter_apply_together_once_both_are_answered() {
     assert_eq!(column, "100.2 and ".len() + 5);
     desk.press(KeyCode::Esc);
     assert_eq!(desk.requested_filter().1, "port = :50000");
+}
+
+/// Delivers the end of the deletion of one row, which was confirmed with these keys.
+fn delete_one(desk: &mut Desk, keys: &str) -> Vec<WorkerCommand> {
+    let serial = desk.open_preview(&[]);
+    desk.type_in(keys);
+    let commands = desk.requested();
+    let Some(WorkerCommand::Delete { targets, .. }) = commands.first() else {
+        panic!("{commands:?}");
+    };
+    report(desk, serial, targets, &[Outcome::Deleted]);
+    desk.receive(Update::Done { serial });
+    commands
+}
+
+#[test]
+fn a_peer_that_is_held_off_is_counted_until_the_time_is_over() {
+    let mut desk = Desk::with(rows([1, 2]));
+    let commands = delete_one(&mut desk, "hy");
+    let Some(WorkerCommand::Hold { serial, until, .. }) = commands.get(1) else {
+        panic!("{commands:?}");
+    };
+    assert_eq!(*until - desk.now, Duration::from_secs(600));
+    for cookie in [11, 12] {
+        let target = SocketTarget::from(&successor(1, cookie));
+        report(&mut desk, *serial, &[target], &[Outcome::Deleted]);
+        desk.receive(Update::Done { serial: *serial });
+    }
+    desk.wait(60);
+    let screen = desk.draw(120, 10);
+    let line = "holding 198.51.100.1: 2 came back, 9m to go (x: end)";
+    assert!(screen.contains(line), "{screen}");
+    let ended = Update::HoldEnded {
+        serial: *serial,
+        reason: None,
+    };
+    desk.receive(ended);
+    let screen = desk.draw(200, 10);
+    let said = "no longer holding 198.51.100.1: 2 came back; new ones stay";
+    assert!(
+        screen.contains(said) && !screen.contains("to go"),
+        "{screen}"
+    );
+    assert!(!desk.top.holds.are_any());
+}
+
+#[test]
+fn a_peer_that_is_back_soon_after_a_deletion_is_told_once() {
+    for (seconds, is_told) in [(3, true), (6, false)] {
+        let mut desk = Desk::with(rows([1, 2]));
+        delete_one(&mut desk, "y");
+        desk.wait(seconds);
+        desk.read(vec![successor(1, 11), row(2)]);
+        let screen = desk.draw(120, 10);
+        let told = "198.51.100.1 is back 3s after its deletion (d, h, y: hold it off)";
+        assert_eq!(screen.contains(told), is_told, "{screen}");
+        desk.top.messages.notice = None;
+        desk.read(vec![successor(1, 12), row(2)]);
+        assert_eq!(desk.top.messages.notice, None);
+    }
 }

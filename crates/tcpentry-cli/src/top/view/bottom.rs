@@ -125,7 +125,11 @@ fn keys(top: &Top, signs: Signs) -> Vec<(&'static str, &'static str)> {
         Focus::Log => &[("s", "save"), ("Esc", "close"), (signs.up_down, "scroll")],
         Focus::Save => &[("Enter", "save"), ("Esc", "back")],
     };
-    keys.to_vec()
+    let mut keys = keys.to_vec();
+    if top.focus == Focus::Preview && !top.can_hold().is_empty() {
+        keys.push(("h", "hold off"));
+    }
+    keys
 }
 
 /// The number of spaces behind a key.

@@ -33,8 +33,12 @@ pub(crate) const HELP: &[(&str, &str)] = &[
         "Preview the deletion of the marked rows, or of the current one. Only y then deletes them; above 100, or of all connections if above 20, their number and Enter",
     ),
     (
+        "h",
+        "In the preview, before y: for 10 minutes also delete whatever comes back of the same peers to the same ports. The first line counts it",
+    ),
+    (
         "x",
-        "Stop a paced deletion (--rate, --spread); the remaining connections stay open",
+        "Stop a paced deletion (--rate, --spread): the remaining connections stay open. Hold nobody off any more",
     ),
     ("l", "Show the log of deletions; s saves it to a new file"),
     ("", "Look"),

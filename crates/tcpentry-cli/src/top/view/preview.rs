@@ -9,11 +9,12 @@ use ratatui::text::{Line, Span};
 
 use super::super::message::PreviewItem;
 use super::super::model::Deletability;
-use super::super::state::{Counts, LogEntry, Preview, Top};
+use super::super::state::{Counts, HOLD_TIME, LogEntry, Preview, Top, describe_peers};
 use super::Theme;
 use super::lines::draw_lines;
 use super::text::{Cut, packed, wrapped};
 use super::theme::TITLE;
+use crate::output::duration;
 
 /// Returns true if it has room for at least one of the connections.
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, top: &Top, theme: Theme) -> bool {
@@ -83,6 +84,12 @@ fn question(
 ) -> Vec<Line<'static>> {
     let deletable = preview.count_deletable();
     let pace = top.deletion.describe_pace(deletable);
+    let hold = if preview.held.is_empty() {
+        String::new()
+    } else {
+        let peers = describe_peers(&preview.held);
+        format!(", and hold off {peers} for {}", duration(HOLD_TIME))
+    };
     let answer = preview.number_to_type().map_or_else(
         || "y / n".to_owned(),
         |number| format!("Type {number} and Enter, or n: {}", preview.typed),
@@ -90,13 +97,14 @@ fn question(
     let (text, style) = match (deletable, items.len() - deletable) {
         (0, _) => ("Nothing here can be deleted:".to_owned(), theme.error()),
         (_, 0) => (
-            format!("Delete {}{pace}?  {answer}", these(deletable)),
+            format!("Delete {}{pace}{hold}?  {answer}", these(deletable)),
             TITLE,
         ),
         (_, rest) => {
             let all = counted(items.len());
-            let text =
-                format!("Delete {deletable} of {all}{pace}, and leave {rest} alone?  {answer}");
+            let text = format!(
+                "Delete {deletable} of {all}{pace}{hold}, and leave {rest} alone?  {answer}"
+            );
             (text, TITLE)
         }
     };
@@ -129,6 +137,16 @@ fn summary(
     );
     if let Some(before) = before {
         lines.extend(paragraph(&before, theme.aside(), columns));
+    }
+    if !preview.held.is_empty() {
+        let services = preview.held.iter();
+        let terms: Vec<_> = services.map(|(_, service)| service.term()).collect();
+        lines.extend(labelled(
+            "held off",
+            &terms.join("; "),
+            [theme.aside(), Style::new()],
+            columns,
+        ));
     }
     let moving = preview.count_moving();
     if moving > 0 {

@@ -50,6 +50,7 @@ fn parts(top: &Top, has_totals: bool, now: Instant) -> Vec<String> {
     if let Some(progress) = top.deletion.progress(now) {
         parts.push(format!("{progress} (x: stop)"));
     }
+    parts.extend(top.holds.progress(now));
     if !top.marks.is_empty() {
         let hidden = match top.count_hidden_marks() {
             0 => String::new(),

@@ -360,7 +360,7 @@ fn a_preview_takes_more_lines_rather_than_hide_a_peer_or_a_process() {
             "          [2001:db8:1111:2222:3333:4444:5555:11]:50000  7 nginx  root",
             "guarded   established  [2001:db8:aaaa:bbbb:cccc:dddd:1:1]:443",
             "          [2001:db8:1111:2222:3333:4444:5555:12]:50000  7 nginx  root",
-            "y delete  n cancel",
+            "y delete  n cancel  h hold off",
         ],
     );
     let drawn = desk.draw(40, 10);
@@ -391,7 +391,7 @@ fn a_preview_shows_count_holders_methods_and_what_is_protected_and_why() {
             "sock-diag fin-wait-1   192.0.2.1:443  198.51.100.1:50000  7 nginx  root",
             "guarded   close-wait   192.0.2.1:443  198.51.100.3:50000  7 nginx  root",
             "sock-diag established  192.0.2.1:443  198.51.100.4:50000  7 nginx  root",
-            "y delete  n cancel",
+            "y delete  n cancel  h hold off",
         ],
     );
     desk.type_in("y");

@@ -4,6 +4,8 @@
 
 mod deletion;
 mod details;
+mod held;
+mod hold;
 mod holders;
 mod names;
 mod queue;
@@ -30,6 +32,7 @@ use crate::own_session::SessionGuard;
 use crate::tables::selection::{self, FilterInput, Hosts, SelectionError};
 use crate::tables::sets::Sets;
 use crate::tables::{self, NamespaceTable, Tables};
+use held::HeldPeers;
 use holders::HolderCache;
 use names::NameCache;
 pub(super) use queue::CommandQueue;
@@ -79,6 +82,9 @@ pub(crate) struct Worker {
     holders: HolderCache,
     resolved: foldhash::HashMap<RowKey, Resolved>,
     session: SessionGuard,
+    held: Vec<HeldPeers>,
+    /// The time at which those that are held off are looked for.
+    next_hold_round: Instant,
     details: Option<SocketTarget>,
     /// The readings since the details were opened.
     watch: Option<Watch>,
@@ -120,6 +126,8 @@ impl Worker {
             holders: HolderCache::default(),
             resolved: foldhash::HashMap::default(),
             session: SessionGuard::new(settings.own_session),
+            held: Vec::new(),
+            next_hold_round: Instant::now(),
             details: None,
             watch: None,
             frame: Arc::default(),
@@ -146,7 +154,8 @@ impl Worker {
     fn run(mut self) {
         let mut next = Instant::now();
         loop {
-            match self.queue.next(next) {
+            let due = self.hold_due().map_or(next, |due| due.min(next));
+            match self.queue.next(due) {
                 Ok(command) => {
                     if self.execute(command) {
                         next = Instant::now();
@@ -155,6 +164,10 @@ impl Worker {
                     }
                 }
                 Err(RecvTimeoutError::Timeout) => {
+                    self.hold_round();
+                    if Instant::now() < next {
+                        continue;
+                    }
                     let start = Instant::now();
                     self.read_table();
                     // Reading a large table takes at most half of the time.
@@ -220,6 +233,12 @@ impl Worker {
                 self.delete(serial, targets, &basis, paced);
                 return !paced;
             }
+            WorkerCommand::Hold {
+                serial,
+                services,
+                until,
+            } => self.hold_off(serial, &services, until),
+            WorkerCommand::EndHolds => self.held.clear(),
         }
         false
     }

@@ -159,6 +159,28 @@ const PROOFS: &[Proof] = &[
         desk.type_in("y");
         assert_eq!(desk.requested_deletions(), [[1]]);
     }),
+    ("h", |desk| {
+        desk.open_preview(&[]);
+        desk.type_in("h");
+        assert!(
+            desk.draw(80, 20)
+                .contains("and hold off 198.51.100.1 for 10m?  y / n")
+        );
+        assert!(desk.requested().is_empty(), "only y confirms");
+        desk.type_in("y");
+        let commands = desk.requested();
+        let [
+            WorkerCommand::Delete { .. },
+            WorkerCommand::Hold { services, .. },
+        ] = &commands[..]
+        else {
+            panic!("{commands:?}");
+        };
+        let terms: Vec<_> = services.iter().map(|(_, it)| it.term()).collect();
+        assert_eq!(terms, ["dst 198.51.100.1 and sport = :443"]);
+        desk.type_in("x");
+        assert!(matches!(&desk.requested()[..], [WorkerCommand::EndHolds]));
+    }),
     ("x", |desk| {
         desk.set_pace("--rate 1/s");
         desk.type_in("*");
