@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use tcpentry::filter::Truth;
-use tcpentry::why::{Diagnosis, RetryLimits, Watch};
+use tcpentry::why::{Cause, Diagnosis, GivenUp, RetryLimits, Watch};
 use tcpentry::{Attribution, Connection, Error, ErrorKind};
 
 use super::delete::target::{self, NamedTarget, Operands};
@@ -238,6 +238,19 @@ struct WhyObject {
     cause: &'static str,
     sentence: String,
     watched_ms: u128,
+    next_ms: Option<u128>,
+    given_up_ms: Option<u128>,
+    given_up_by: Option<&'static str>,
+}
+
+/// Returns the time until the next retry, and the end of them, where the sentence has them.
+fn retries(cause: Cause) -> (Option<Duration>, Option<GivenUp>) {
+    match cause {
+        Cause::Connecting { next, given_up, .. }
+        | Cause::HandshakeUnanswered { next, given_up, .. } => (next, given_up),
+        Cause::PeerSilent { next, given_up, .. } => (Some(next), Some(given_up)),
+        _ => (None, None),
+    }
 }
 
 /// Prints the answers; the inner error is that of standard output.
@@ -260,11 +273,15 @@ fn print(
     if shape == Shape::Json {
         let mut out = stdout();
         for row in rows {
+            let (next, given_up) = retries(row.diagnosis.cause);
             let object = WhyObject {
                 socket: views[row.table].object(&row.connection, &mut attribution)?,
                 cause: row.diagnosis.cause.name(),
                 sentence: row.diagnosis.to_string(),
                 watched_ms: row.diagnosis.watched.as_millis(),
+                next_ms: next.map(|next| next.as_millis()),
+                given_up_ms: given_up.map(|it| it.after.as_millis()),
+                given_up_by: given_up.map(|it| it.setting),
             };
             if let Err(error) = line(&mut out, &object) {
                 return Ok(Err(error));

@@ -66,6 +66,26 @@ fn one_reading_knows_no_time() {
 }
 
 #[test]
+fn json_has_the_next_retry_and_its_end() {
+    isolated(|| {
+        let (listener, _first) = tcp::full_listener();
+        let to = listener.local_addr().unwrap();
+        let client = tcp::socket(to);
+        client.set_nonblocking(true).unwrap();
+        assert!(client.connect(&to.into()).is_err(), "it is under way");
+        let said = run("why --json --watch 0s state syn-sent");
+        let object = &said.objects()[0];
+        assert_eq!(object["cause"], "connecting", "{}", said.out);
+        let (next, end) = (&object["next_ms"], &object["given_up_ms"]);
+        assert!(next.as_u64().unwrap() <= 1000, "{next}");
+        assert!(end.as_u64() > next.as_u64(), "{end}");
+        assert_eq!(object["given_up_by"], "net.ipv4.tcp_syn_retries");
+        let others = run("why --json --watch 0s state established").objects();
+        assert!(others[0]["next_ms"].is_null() && others[0]["given_up_ms"].is_null());
+    });
+}
+
+#[test]
 fn connections_are_named_as_for_delete() {
     isolated(|| {
         let connection = tcp::connected();
