@@ -125,7 +125,10 @@ impl Top {
         let services = self.can_hold();
         match &mut self.deletion.preview {
             _ if services.is_empty() => {
-                self.notify("only few peers can be held off, and not at a pace", now);
+                self.notify(
+                    "only few peers can be held off, not at a pace, and not on other hosts",
+                    now,
+                );
             }
             Some(preview) if preview.held.is_empty() => preview.held = services,
             Some(preview) => preview.held.clear(),

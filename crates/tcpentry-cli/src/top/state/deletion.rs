@@ -179,10 +179,14 @@ impl Preview {
         self.deletable().filter(is_moving).count()
     }
 
-    /// Returns the peers of those that are deleted, where they are few enough to be looked for together.
+    /// Returns the peers of those that are deleted, where they are few enough to be looked for together, and of this host: other hosts
+    /// are not looked at for connections that come back.
     pub(crate) fn services(&self) -> Vec<(u32, PeerService)> {
         let mut services = Vec::new();
         for target in self.deletable() {
+            if target.host.is_some() {
+                return Vec::new();
+            }
             let service = (target.key.netns, PeerService::of(&target.connection));
             if !services.contains(&service) {
                 services.push(service);

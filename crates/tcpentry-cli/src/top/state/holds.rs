@@ -10,8 +10,8 @@ use crate::output::duration;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Holds {
     held: Vec<Hold>,
-    /// The services of which connections were deleted, and when.
-    recent: Vec<(Instant, PeerService)>,
+    /// The services of which connections were deleted, each in its network namespace, and when.
+    recent: Vec<(Instant, (u32, PeerService))>,
 }
 
 /// The peers of one preview.
@@ -19,7 +19,7 @@ pub(crate) struct Holds {
 struct Hold {
     serial: u64,
     peers: String,
-    services: Vec<PeerService>,
+    services: Vec<(u32, PeerService)>,
     until: Instant,
     /// The number of connections that came back and were deleted.
     came_back: usize,
@@ -43,7 +43,7 @@ impl Holds {
         self.held.push(Hold {
             serial,
             peers: describe_peers(services),
-            services: services.iter().map(|(_, service)| *service).collect(),
+            services: services.to_vec(),
             until,
             came_back: 0,
         });
@@ -57,7 +57,7 @@ impl Holds {
             hold.came_back += 1;
             return;
         }
-        let service = PeerService::of(&target.connection);
+        let service = (target.key.netns, PeerService::of(&target.connection));
         let mut held = self.held.iter();
         if !held.any(|hold| hold.services.contains(&service)) {
             self.recent.retain(|(_, other)| *other != service);
@@ -76,16 +76,20 @@ impl Holds {
         let is_new =
             |change: Change| matches!(change, Change::New { since } if Some(since) >= read_at);
         let mut new = frame.rows.iter().filter(|row| is_new(row.change));
-        let found = new.find_map(|row| {
+        let (row, found) = new.find_map(|row| {
             let mut recent = self.recent.iter();
-            recent.position(|(_, service)| service.has(&row.connection))
+            let found = recent.position(|(_, (netns, service))| {
+                *netns == row.key.netns && service.has(&row.connection)
+            });
+            Some((row, found?))
         })?;
-        let (at, service) = self.recent.swap_remove(found);
+        let (at, (_, service)) = self.recent.swap_remove(found);
         let after = duration(now.saturating_duration_since(at));
-        Some(format!(
-            "{} is back {after} after its deletion (d, h, y: hold it off)",
-            service.peer
-        ))
+        let said = format!("{} is back {after} after its deletion", service.peer);
+        Some(match &row.names.host {
+            None => format!("{said} (d, h, y: hold it off)"),
+            Some(host) => format!("{host}: {said}"),
+        })
     }
 
     /// Ends one. Returns what is to be said of it.

@@ -1498,3 +1498,31 @@ fn a_peer_that_is_back_soon_after_a_deletion_is_told_once() {
         assert_eq!(desk.top.messages.notice, None);
     }
 }
+
+#[test]
+fn on_other_hosts_nobody_is_held_off() {
+    let on_host = |mut row: Row, number: u32| {
+        row.key.netns = number;
+        std::sync::Arc::make_mut(&mut row.names).host = Some(format!("host{number}").into());
+        row
+    };
+    let mut desk = Desk::with(vec![on_host(row(1), 1), on_host(row(2), 2)]);
+    desk.open_preview(&[]);
+    desk.type_in("h");
+    let screen = desk.draw(120, 20);
+    assert!(!screen.contains("h hold off"), "{screen}");
+    assert!(screen.contains("and not on other hosts"), "{screen}");
+    desk.press(KeyCode::Esc);
+    let deleted = delete_one(&mut desk, "y");
+    assert_eq!(deleted.len(), 1, "{deleted:?}");
+    // Another host has the same peer.
+    desk.read(vec![on_host(successor(1, 11), 2)]);
+    assert!(!desk.draw(120, 10).contains("is back"));
+    desk.read(vec![on_host(successor(1, 12), 1)]);
+    let screen = desk.draw(120, 10);
+    let told = "host1: 198.51.100.1 is back 0us after its deletion";
+    assert!(
+        screen.contains(told) && !screen.contains("hold it off"),
+        "{screen}"
+    );
+}

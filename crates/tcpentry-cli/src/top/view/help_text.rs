@@ -93,7 +93,7 @@ pub(crate) const HELP: &[(&str, &str)] = &[
     ("+ green", "new"),
     ("~ yellow", "its state has changed"),
     ("- red", "it has ended, or is no longer selected"),
-    ("*", "marked"),
+    ("*  -", "marked; some rows of the group are"),
     (
         "estb clsw",
         "established, close-wait. Also, where the screen is narrow: syns synr fin1 fin2 timw lack clsg clsd lstn bnd",

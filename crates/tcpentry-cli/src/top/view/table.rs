@@ -99,7 +99,8 @@ fn titles<'t>(top: &Top, layout: &TableLayout, areas: &mut Areas, theme: Theme) 
 
 /// The signs and colours of a line.
 struct LineLook {
-    is_marked: bool,
+    /// The sign of a mark.
+    mark: Option<char>,
     sign: char,
     style: Style,
     state_style: Style,
@@ -110,7 +111,7 @@ impl LineLook {
         let style = theme.change(row.change);
         let outcome = top.outcome(row.key);
         Self {
-            is_marked: top.marks.contains(row.key),
+            mark: top.marks.contains(row.key).then_some(ALL_MARKED),
             sign: sign(row.change),
             style,
             state_style: outcome.map_or(style, |outcome| theme.outcome(outcome)),
@@ -119,8 +120,15 @@ impl LineLook {
 
     fn of_group(top: &Top, group: &Group, theme: Theme) -> Self {
         let is_marked = |place: &u32| top.marks.contains(top.table.row(*place).key);
+        let mark = if top.marks.is_empty() || !group.rows.iter().any(is_marked) {
+            None
+        } else if group.rows.iter().all(is_marked) {
+            Some(ALL_MARKED)
+        } else {
+            Some(SOME_MARKED)
+        };
         Self {
-            is_marked: !top.marks.is_empty() && group.rows.iter().any(is_marked),
+            mark,
             sign: if top.table.is_expanded(group) {
                 theme.signs.expanded
             } else {
@@ -147,12 +155,12 @@ impl LineLook {
         };
         let gutter = [
             if is_current { '>' } else { ' ' },
-            if self.is_marked { '*' } else { ' ' },
+            self.mark.unwrap_or(' '),
             self.sign,
             ' ',
         ];
         let gutter: String = gutter.iter().collect();
-        let gutter_style = if self.is_marked {
+        let gutter_style = if self.mark.is_some() {
             theme.mark()
         } else {
             self.style
@@ -180,3 +188,7 @@ impl LineLook {
 
 /// The width of the cursor, the mark, the sign of a change and a space.
 const GUTTER: usize = 4;
+/// The sign of a row that is marked, and of a group all of whose rows are.
+const ALL_MARKED: char = '*';
+/// The sign of a group some of whose rows are marked.
+const SOME_MARKED: char = '-';

@@ -340,6 +340,17 @@ fn groups_are_counted_and_opened() {
             "/ find  d delete  ? help  q quit  Enter details  Space mark  Tab group  o sort",
         ],
     );
+    // A part of the group does not look like all of it.
+    let mark_of_group = |desk: &mut Desk| {
+        let drawn = desk.draw(80, 12);
+        let line = drawn.lines().find(|line| line.contains("7 nginx        2"));
+        line.and_then(|line| line.chars().nth(1))
+    };
+    desk.press(KeyCode::Down);
+    for mark in ['-', '*'] {
+        desk.type_in(" ");
+        assert_eq!(mark_of_group(&mut desk), Some(mark));
+    }
 }
 
 #[test]

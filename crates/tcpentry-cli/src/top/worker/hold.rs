@@ -110,6 +110,7 @@ impl Worker {
                     targets.push(SocketTarget {
                         key,
                         connection,
+                        host: None,
                         netns: name.clone(),
                     });
                 }
