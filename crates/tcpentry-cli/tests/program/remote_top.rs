@@ -248,3 +248,42 @@ fn what_ssh_asks_is_asked_before_the_screen_and_never_on_it() {
         tmux.await_text("asks: the connection of ssh has failed");
     });
 }
+
+#[test]
+fn a_deletion_that_a_host_does_not_report_is_not_called_one() {
+    isolated(|| {
+        let tmux = match Tmux::start(150, 20) {
+            Ok(tmux) => tmux,
+            Err(reason) => skip!("{reason}"),
+        };
+        let (all, _listener, port) = connections(1);
+        let ssh = here(
+            r#"
+            case "$host $command" in
+                *--dry-run*) ;;
+                drops*delete*) echo 'Connection closed by remote host' >&2; exit 255 ;;
+                noise*delete*) echo Welcome; exit 0 ;;
+            esac
+            "#,
+        );
+        let path = ssh.path.display();
+        tmux.runs(&format!(
+            "TCPENTRY_SSH='sh {path}' {PROGRAM} --on drops,noise top --own-session sport = :{port}"
+        ));
+        tmux.await_text("2 selected  2 hosts");
+        tmux.types("*");
+        tmux.await_text("2 marked");
+        tmux.types("d");
+        tmux.await_text("on       drops, noise");
+        tmux.types("y");
+        let screen = tmux.await_text("0 deleted, 0 already gone, 2 not deleted, of 2");
+        for part in [
+            "on drops because it was not reported, so that it may have been deleted",
+            "on noise because it was not reported, so that it may have been deleted",
+            "Connection closed by",
+        ] {
+            assert!(screen.contains(part), "{screen}");
+        }
+        assert!(all_live(&all));
+    });
+}

@@ -18,9 +18,9 @@ use super::super::object::RemoteObject;
 use super::super::ssh::Ssh;
 use super::super::standard_error::ErrorSink;
 use super::super::words::{Supervised, remote_words};
-use super::host::HostProblem;
 use super::problem::explain;
 use crate::exit::Exit;
+use crate::output::duration;
 use crate::top::{Deletability, NotDeleted, SocketTarget};
 
 /// The way in which connections of several hosts are deleted.
@@ -187,7 +187,7 @@ impl RemoteDeletion {
             Some((object.identity()?, RemoteAnswer::of(object)?))
         });
         let heard = Cell::new(Instant::now());
-        let mut why = HostProblem::of_silence().full;
+        let mut why = format!("no answer for {}", duration(PATIENCE));
         let is_silent = || heard.get().elapsed() > PATIENCE;
         // It is interrupted where the host is silent.
         let _ = fleet::run(&self.ssh, vec![task], &make, &is_silent, |_, event| {

@@ -172,12 +172,16 @@ fn summary(
     }
     let mut holders: BTreeMap<&str, usize> = BTreeMap::new();
     let mut methods: BTreeMap<String, usize> = BTreeMap::new();
+    let mut hosts: BTreeMap<&str, usize> = BTreeMap::new();
     let mut refusals: BTreeMap<(String, &str, Option<&str>), usize> = BTreeMap::new();
     for item in items {
         match &item.deletability {
             Deletability::By(method) => {
                 *holders.entry(&item.holders).or_default() += 1;
                 *methods.entry(method.to_string()).or_default() += 1;
+                if let Some(host) = &item.target.host {
+                    *hosts.entry(host).or_default() += 1;
+                }
             }
             Deletability::No(refusal) => {
                 let why = (
@@ -195,6 +199,10 @@ fn summary(
         lines.extend(labelled("held by", &whose, styles, columns));
         let methods = listed(methods.iter().map(|(name, count)| (name.as_str(), *count)));
         lines.extend(labelled("by", &methods, styles, columns));
+        if !hosts.is_empty() {
+            let hosts = listed(hosts.into_iter());
+            lines.extend(labelled("on", &hosts, styles, columns));
+        }
     }
     for ((outcome, cause, hint), count) in refusals {
         let text = format!("{count}: {cause}");
