@@ -37,6 +37,8 @@ pub(crate) struct Asked {
     pub(crate) order: Order,
     /// The number of rows for which there is room; `None` where only their number is asked for.
     pub(crate) room: Option<usize>,
+    /// Set where rows have owners, if the layout shows them.
+    pub(crate) has_owners: bool,
 }
 
 /// The answer to a request for a table.
@@ -77,7 +79,7 @@ pub(crate) fn answer<R: TableRow>(
     if asked.order == Order::Sorted {
         rows.sort_unstable_by_key(TableRow::key);
     }
-    let owners = if asked.layout == Layout::Basic {
+    let owners = if asked.layout == Layout::Basic || !asked.has_owners {
         RowOwners::default()
     } else {
         RowOwners::find(rows.iter().filter_map(TableRow::inode))?

@@ -30,6 +30,12 @@ impl TableShape {
         self.size(rows + SLACK + rows / SLACK)
     }
 
+    /// Fills an empty table up with zeros, to the size of its type.
+    pub(crate) fn whole_type(self, mut table: Vec<u8>) -> Vec<u8> {
+        table.resize(table.len().max(self.least()), 0);
+        table
+    }
+
     /// Returns the number of rows for which a buffer has room; `None` where it is smaller than the type.
     pub(crate) const fn rows_in(self, bytes: usize) -> Option<usize> {
         if bytes < self.least() {

@@ -86,12 +86,22 @@ impl Tcp {
 
     /// Reads it, if it has room for as many rows as there are.
     pub(crate) fn read(self, room: Option<usize>) -> Result<TableAnswer, Code> {
+        self.read_rows(room, true)
+    }
+
+    /// Reads it as [`read`](Self::read) does, with 0 for every owner.
+    pub(crate) fn read_without_owners(self, room: Option<usize>) -> Result<TableAnswer, Code> {
+        self.read_rows(room, false)
+    }
+
+    fn read_rows(self, room: Option<usize>, has_owners: bool) -> Result<TableAnswer, Code> {
         self.family.require()?;
         let asked = Asked {
             shape: self.shape(),
             layout: self.class.layout,
             order: self.order,
             room,
+            has_owners,
         };
         let mut table = TcpTable::open()?;
         let query = self.query(&mut table)?;

@@ -54,6 +54,7 @@ impl Udp {
             layout: self.layout,
             order: self.order,
             room,
+            has_owners: true,
         };
         let mut table = UdpTable::open()?;
         answer(of_family(self.family, table.endpoints()?), asked)

@@ -1,6 +1,7 @@
 /* The one connection of this process to its tcpentry-wine. The protocol is that of crates/wine/src/protocol.rs. */
 
 #define REQUEST_SET 1
+#define REQUEST_TABLE 2
 
 struct request
 {

@@ -1,6 +1,7 @@
 //! The messages between `tcpentry.dll` and `tcpentry-wine`: little-endian words, of a fixed number but for the bytes that
 //! follow a reply. `dll/channel.c` is the other side.
 
+use iphlpapi::foreign::TableCall;
 use tcpentry::set_entry::TcpRow;
 
 /// The first message, of `tcpentry-wine`: its name, and the version of what follows.
@@ -22,6 +23,8 @@ pub(crate) struct CallRequest {
 pub(crate) enum WindowsCall {
     /// `SetTcpEntry`
     Set(TcpRow),
+    /// `GetTcpTable` and its relatives
+    Table(TableCall),
 }
 
 impl CallRequest {
@@ -41,6 +44,12 @@ impl CallRequest {
                 local_port: u32::from_ne_bytes(word(4)),
                 remote_address: u32::from_ne_bytes(word(5)),
                 remote_port: u32::from_ne_bytes(word(6)),
+            }),
+            2 => WindowsCall::Table(TableCall {
+                family: number(2),
+                class: number(3),
+                is_sorted: number(4) != 0,
+                room: number(5),
             }),
             _ => return None,
         };

@@ -6,6 +6,7 @@
 use std::io::{Read as _, Write as _};
 use std::process::ExitCode;
 
+use iphlpapi::foreign::TableCall;
 use rustix::fs::{Mode, OFlags};
 use rustix::thread::{CapabilitySet, CapabilitySets};
 use tcpentry::set_entry::TcpRow;
@@ -84,10 +85,11 @@ fn serve(channel: &DllChannel, table: &mut TcpTable) {
         let Some(request) = CallRequest::parse(&bytes) else {
             return;
         };
-        let code = match request.call {
-            WindowsCall::Set(row) => set(channel, table, &row),
+        let (code, bytes) = match request.call {
+            WindowsCall::Set(row) => (set(channel, table, &row), Vec::new()),
+            WindowsCall::Table(call) => table_of(call),
         };
-        if stream.write_all(&request.reply(code, &[])).is_err() {
+        if stream.write_all(&request.reply(code, &bytes)).is_err() {
             return;
         }
     }
@@ -101,4 +103,11 @@ fn set(channel: &DllChannel, table: &mut TcpTable, row: &TcpRow) -> u32 {
     table
         .set_entry(row)
         .map_or_else(|error| Error::win32(&error), |_| 0)
+}
+
+/// Reads a table, and returns the code, and behind the size that the function stores the contents of the buffer.
+fn table_of(call: TableCall) -> (u32, Vec<u8>) {
+    let reply = call.answer();
+    let size = reply.size.to_le_bytes();
+    (reply.code, [&size[..], &reply.table].concat())
 }

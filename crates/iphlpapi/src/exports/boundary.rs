@@ -117,7 +117,7 @@ pub(super) unsafe fn store_table(
     shape: TableShape,
     place: *mut *mut c_void,
 ) -> u32 {
-    let memory = allocate(&whole_type(table, shape));
+    let memory = allocate(&shape.whole_type(table));
     if memory.is_null() {
         return Code::NOT_ENOUGH_MEMORY.0;
     }
@@ -193,7 +193,7 @@ pub(super) unsafe fn deliver_table(
     };
     let (answered, table) = match guarded_result(|| read(room)) {
         Err(code) => return code.0,
-        Ok(TableAnswer::Table(table)) => (table.len(), Some(whole_type(table, shape))),
+        Ok(TableAnswer::Table(table)) => (table.len(), Some(shape.whole_type(table))),
         Ok(TableAnswer::Rows(rows)) => (shape.with_slack(rows), None),
     };
     let Ok(answered) = u32::try_from(answered) else {
@@ -207,12 +207,6 @@ pub(super) unsafe fn deliver_table(
     // SAFETY: there is a buffer, the caller vouches for `bytes` in it, and the table has no more.
     unsafe { copy(&table, buffer) };
     NO_ERROR
-}
-
-/// Fills an empty table up with zeros, to the size of its type.
-fn whole_type(mut table: Vec<u8>, shape: TableShape) -> Vec<u8> {
-    table.resize(table.len().max(shape.least()), 0);
-    table
 }
 
 /// Copies as much of a text as fits, cut at a whole character, with its final zero.

@@ -28,6 +28,10 @@ pub(crate) enum WineCommand {
 /// Install in a prefix, or bring an installation up to date after an upgrade of Wine
 #[derive(Debug, ClapArgs)]
 pub(crate) struct WineInstallArgs {
+    /// Give programs the TCP tables of this machine, too: newer versions of Wine list only the connections of Wine's own
+    /// processes. The rows have no owner
+    #[arg(long)]
+    pub(crate) table: bool,
     #[command(flatten)]
     pub(crate) place: WinePrefixArgs,
 }

@@ -26,7 +26,7 @@ pub(crate) fn run(args: &WineArgs) -> Exit {
         None => setup::default_prefix(),
     };
     let done = prefix.and_then(|prefix| match &args.command {
-        WineCommand::Install(_) => install(&prefix),
+        WineCommand::Install(args) => install(&prefix, args.table),
         WineCommand::Status(args) => status(&prefix, args),
         WineCommand::Remove(_) => remove(&prefix),
     });
@@ -43,9 +43,9 @@ pub(crate) fn run(args: &WineArgs) -> Exit {
     })
 }
 
-fn install(prefix: &Path) -> Result<Exit, SetupError> {
+fn install(prefix: &Path, with_tables: bool) -> Result<Exit, SetupError> {
     let parts = parts()?;
-    setup::install(prefix, &parts, &Wine::find()?)?;
+    setup::install(prefix, &parts, &Wine::find()?, with_tables)?;
     notice(&format!(
         "installed in {}; programs that start from now on use it",
         prefix.display()
@@ -134,7 +134,7 @@ fn of_folder(folder: &FolderStatus, again: &str) -> Finding {
         Machine::X86_64 => 64,
         Machine::I686 => 32,
     };
-    let (wine, age) = match installed {
+    let (wine, age, tables) = match installed {
         Installed::No => {
             let detail = format!(
                 "not installed: SetTcpEntry of {bits}-bit programs returns 0 and does nothing"
@@ -142,9 +142,13 @@ fn of_folder(folder: &FolderStatus, again: &str) -> Finding {
             return Finding::missing(folder.name, detail, again);
         }
         Installed::Damaged(cause) => return Finding::missing(folder.name, cause, again),
-        Installed::Yes { wine, copy } => (wine, copy),
+        Installed::Yes {
+            wine,
+            copy,
+            has_tables,
+        } => (wine, copy, if *has_tables { ", with tables" } else { "" }),
     };
-    let text = format!("installed for {bits}-bit programs, from Wine {wine}");
+    let text = format!("installed for {bits}-bit programs{tables}, from Wine {wine}");
     match age {
         CopyAge::Current => Finding::ok(folder.name, text),
         CopyAge::Unknown => Finding::note(

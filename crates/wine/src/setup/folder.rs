@@ -45,6 +45,8 @@ pub enum Installed {
         wine: String,
         /// Its age.
         copy: CopyAge,
+        /// Set where the tables are forwarded, too.
+        has_tables: bool,
     },
     /// Parts of it: what is wrong.
     Damaged(String),
@@ -83,6 +85,12 @@ impl DllFolder {
     /// Returns true where Wine's DLL is a patched copy.
     pub(super) fn is_installed(&self) -> bool {
         pe::is_forwarded(&self.image)
+    }
+
+    /// Returns true where the tables are forwarded, too.
+    pub(super) fn has_tables(&self) -> bool {
+        let names = pe::forwarded_exports(&self.image, MODULE).unwrap_or_default();
+        names.len() > 1
     }
 
     /// Returns true where anything of ours is in it.
@@ -192,6 +200,7 @@ impl DllFolder {
         let note = pe::note(&self.image).unwrap_or_default();
         Installed::Yes {
             copy: self.age(&note, parts, wine),
+            has_tables: self.has_tables(),
             wine: note,
         }
     }

@@ -25,8 +25,17 @@ use folder::DllFolder;
 use journal::Journal;
 use prefix::WinePrefix;
 
-/// The functions that are forwarded.
+/// The function that is forwarded.
 const SET: &[&str] = &["SetTcpEntry"];
+/// The functions that are forwarded where the tables are wanted, too.
+const SET_AND_TABLES: &[&str] = &[
+    "SetTcpEntry",
+    "GetTcpTable",
+    "GetTcpTable2",
+    "GetTcp6Table",
+    "GetTcp6Table2",
+    "GetExtendedTcpTable",
+];
 /// The override by which Wine loads the copy in the prefix.
 const OVERRIDE: &str = "native,builtin";
 /// The folders that may have Wine's DLL.
@@ -86,11 +95,17 @@ impl Status {
     }
 }
 
-/// Installs in a prefix, or brings an installation up to date.
+/// Installs in a prefix, or brings an installation up to date; with the tables of this machine if they are wanted or were
+/// installed before.
 ///
 /// # Errors
 /// Whatever is in the way; then nothing was changed.
-pub fn install(prefix: &Path, parts: &Parts, wine: &Wine) -> Result<(), SetupError> {
+pub fn install(
+    prefix: &Path,
+    parts: &Parts,
+    wine: &Wine,
+    with_tables: bool,
+) -> Result<(), SetupError> {
     let prefix = WinePrefix::open(prefix)?;
     prefix.require_owner()?;
     let _lock = prefix.lock()?;
@@ -112,9 +127,11 @@ pub fn install(prefix: &Path, parts: &Parts, wine: &Wine) -> Result<(), SetupErr
         let root = prefix.root.display();
         return Err(SetupError::new(format!("{root} has no iphlpapi.dll")));
     }
+    let with_tables = with_tables || folders.iter().any(|(_, folder)| folder.has_tables());
+    let names = if with_tables { SET_AND_TABLES } else { SET };
     let planned = folders
         .iter()
-        .map(|(_, folder)| folder.plan(parts, wine, SET));
+        .map(|(_, folder)| folder.plan(parts, wine, names));
     let planned = planned.collect::<Result<Vec<_>, _>>()?;
     let mut journal = Journal::default();
     let written = folders

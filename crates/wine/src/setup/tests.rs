@@ -146,7 +146,11 @@ fn wines(machine: Machine, version: u16) -> Vec<u8> {
 
 fn current(age: CopyAge) -> Installed {
     let wine = "8.0".to_owned();
-    Installed::Yes { wine, copy: age }
+    Installed::Yes {
+        wine,
+        copy: age,
+        has_tables: false,
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 /* A Windows program that lists and closes connections, and knows nothing of tcpentry.
  *
  *   closer table                          rows of GetTcpTable
+ *   closer extended                       rows of GetExtendedTcpTable, with owners, of IPv4, and their number of IPv6
  *   closer close LOCAL PORT PEER PORT [STATE]
  *   closer listed LOCAL PORT PEER PORT    closes the row that GetTcpTable has of them
  *   closer everything                     closes each row of GetTcpTable, and those that there are then
@@ -146,7 +147,30 @@ int main(int count, char **words)
         }
         return 0;
     }
-    if (!strcmp(command, "close") && count >= 6)
+    if (!strcmp(command, "extended"))
+    {
+        DWORD size = 0;
+        MIB_TCPTABLE_OWNER_PID *rows = NULL;
+        while ((code = GetExtendedTcpTable(rows, &size, TRUE, AF_INET, TCP_TABLE_OWNER_PID_ALL, 0))
+               == ERROR_INSUFFICIENT_BUFFER)
+            rows = realloc(rows, size);
+        for (index = 0; !code && index < rows->dwNumEntries; index++)
+        {
+            MIB_TCPROW_OWNER_PID *it = &rows->table[index];
+            print(it->dwState, it->dwLocalAddr, it->dwLocalPort, it->dwRemoteAddr, it->dwRemotePort);
+            printf("\n");
+        }
+        if (!code)
+        {
+            MIB_TCP6TABLE_OWNER_PID *rows6 = NULL;
+            while ((code = GetExtendedTcpTable(rows6, &size, TRUE, AF_INET6, TCP_TABLE_OWNER_PID_ALL, 0))
+                   == ERROR_INSUFFICIENT_BUFFER)
+                rows6 = realloc(rows6, size);
+            if (!code)
+                printf("ipv6 %lu\n", rows6->dwNumEntries);
+        }
+    }
+    else if (!strcmp(command, "close") && count >= 6)
     {
         MIB_TCPROW it = row(words + 2, count > 6 ? (DWORD)atoi(words[6]) : 12);
         code = SetTcpEntry(&it);
