@@ -5,6 +5,8 @@ mod picture;
 
 use std::io::Write as _;
 use std::process::{Child, Stdio};
+use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use tcpentry_testkit::tmux::Tmux;
@@ -29,13 +31,15 @@ pub(crate) fn take() -> Result<()> {
     let mut scene = Scene::start()?;
     let top = command::target_folder()?.join("debug/tcpentry");
     let tmux = Tmux::start(COLUMNS, LINES).map_err(anyhow::Error::msg)?;
-    tmux.runs(&format!("{} top {WORDS}", top.display()));
+    tmux.runs(&format!("LANG=C.UTF-8 {} top {WORDS}", top.display()));
     tmux.await_text(&format!("{} selected", Scene::ROWS));
     // Rates take a second reading, and owners a look.
     tmux.await_screen("all is known", |screen| {
         let known = |line: &str| !line.contains("established") || !line.ends_with('-');
         !screen.contains(" ... ") && screen.lines().all(known)
     });
+    // The graphs take a reading for each dot.
+    thread::sleep(READINGS);
     tmux.press_often("Space", MARKED);
     tmux.await_text(&format!("{MARKED} marked"));
     scene.next()?;
@@ -93,9 +97,11 @@ impl Drop for Scene {
 
 /// Addresses for documentation (RFC 5737); all of a subnet belong to the loopback device.
 const ADDRESSES: [&str; 3] = ["192.0.2.10/24", "198.51.100.1/24", "203.0.113.1/24"];
-const WORDS: &str = "-a --columns state,local,peer,process,idle,recvq,sendq,in,out src 192.0.2.10";
-const COLUMNS: u16 = 108;
-const LINES: u16 = 22;
+const WORDS: &str =
+    "-a --columns state,local,peer,process,idle,recvq,sendq,in,out,history src 192.0.2.10";
+const COLUMNS: u16 = 118;
+const LINES: u16 = 25;
+const READINGS: Duration = Duration::from_secs(12);
 /// The number of rows to mark: three that nobody reads.
 const MARKED: usize = 3;
 const FILE: &str = "docs/top.svg";
