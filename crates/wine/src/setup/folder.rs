@@ -30,6 +30,8 @@ pub(super) struct DllFolder {
 /// The files that an installation writes.
 #[derive(Debug)]
 pub(super) struct PlannedFiles {
+    /// What `remove` puts back, where that is missing.
+    original: Option<Vec<u8>>,
     edited: Vec<u8>,
     ours: Vec<u8>,
 }
@@ -133,8 +135,11 @@ impl DllFolder {
             let original = self.path.join(ORIGINAL);
             SetupError::new(format!("{} is missing", original.display()))
         })?;
+        let edited = edit(&source)?;
+        let lacks_original = self.is_installed() && self.original.is_none();
         Ok(PlannedFiles {
-            edited: edit(&source)?,
+            original: lacks_original.then_some(source),
+            edited,
             ours: parts.dll(self.machine)?,
         })
     }
@@ -145,6 +150,9 @@ impl DllFolder {
         planned: &PlannedFiles,
         journal: &mut Journal,
     ) -> Result<(), SetupError> {
+        if let Some(original) = &planned.original {
+            journal.write(&self.path.join(ORIGINAL), original)?;
+        }
         journal.write(&self.path.join(OURS), &planned.ours)?;
         let path = self.path.join(WINES);
         if self.is_installed() {
@@ -164,7 +172,7 @@ impl DllFolder {
             "{} is missing, which `remove` would put back",
             original.display()
         ))
-        .with_hint("copy iphlpapi.dll there from Wine's own folder, then try again"))
+        .with_hint("`install` makes it of Wine's own DLL, then try again"))
     }
 
     /// Restores what was there before.

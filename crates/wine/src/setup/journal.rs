@@ -109,12 +109,14 @@ fn write_whole(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
         file.write_all(bytes)?;
         file.set_permissions(Permissions::from_mode(mode & 0o7777))?;
         file.sync_all()?;
-        fs::rename(&new, path)?;
-        let folder = path.parent().unwrap_or(Path::new("/"));
-        File::open(folder)?.sync_all()
+        fs::rename(&new, path)
     })();
     if written.is_err() {
         let _ = fs::remove_file(&new);
+        return written;
     }
-    written
+    // It is written by now, and to be undone: also where the file system has no `fsync` of folders.
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    let _ = File::open(folder).and_then(|folder| folder.sync_all());
+    Ok(())
 }

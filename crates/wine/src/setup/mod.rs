@@ -112,17 +112,8 @@ pub fn install(
     // Before the folders are read: Wine may bring the prefix up to date.
     let before = wine.read_override(&prefix.root)?;
     let folders = read_folders(&prefix)?;
-    let is_installed = folders.iter().any(|(_, folder)| folder.is_installed());
-    match before.as_deref() {
-        None => {}
-        Some(OVERRIDE) if is_installed => {}
-        Some(other) => {
-            return Err(SetupError::new(format!(
-                "iphlpapi is overridden already, by \"{other}\", for another purpose"
-            ))
-            .with_hint("if that is no longer needed, remove it in winecfg, \"Libraries\""));
-        }
-    }
+    let has_traces = folders.iter().any(|(_, folder)| folder.has_traces());
+    check_override(before.as_deref(), has_traces)?;
     if folders.is_empty() {
         let root = prefix.root.display();
         return Err(SetupError::new(format!("{root} has no iphlpapi.dll")));
@@ -140,9 +131,33 @@ pub fn install(
         .try_for_each(|((_, folder), planned)| folder.install(planned, &mut journal));
     let set = written.and_then(|()| match before {
         Some(_) => Ok(()),
-        None => wine.set_override(&prefix.root, OVERRIDE),
+        None => set_override(wine, &prefix),
     });
     set.map_err(|error| journal.undo(error))
+}
+
+/// Refuses an override that somebody else has set. Where anything of ours is in the prefix it is ours, also where Wine has put its
+/// own DLL back since.
+fn check_override(value: Option<&str>, has_traces: bool) -> Result<(), SetupError> {
+    match value {
+        None => Ok(()),
+        Some(OVERRIDE) if has_traces => Ok(()),
+        Some(other) => Err(SetupError::new(format!(
+            "iphlpapi is overridden already, by \"{other}\", for another purpose"
+        ))
+        .with_hint("if that is no longer needed, remove it in winecfg, \"Libraries\"")),
+    }
+}
+
+/// Sets the override. Where it is not known to be set it is deleted, in case that it is: without the files, another installation
+/// would take it for somebody else's.
+fn set_override(wine: &Wine, prefix: &WinePrefix) -> Result<(), SetupError> {
+    wine.set_override(&prefix.root, OVERRIDE).map_err(|error| {
+        match wine.delete_override(&prefix.root) {
+            Ok(()) => error,
+            Err(other) => error.and(&other),
+        }
+    })
 }
 
 /// Removes what was installed, and restores what was there before; returns false where nothing was.

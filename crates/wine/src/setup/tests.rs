@@ -311,6 +311,31 @@ fn without_the_original_nothing_is_removed() {
     assert!(matches!(stage.status()[1], Installed::Damaged(_)));
     let error = stage.folders().unwrap()[1].check_removable().unwrap_err();
     assert!(error.to_string().contains("is missing"), "{error}");
+    // As `status` says, another installation mends it.
+    stage.install().unwrap();
+    assert_eq!(stage.status(), vec![current(CopyAge::Current); 2]);
+    stage.remove().unwrap();
+    let restored = fs::read(stage.path("syswow64/iphlpapi.dll")).unwrap();
+    assert_eq!(restored, wines(Machine::I686, 1));
+}
+
+#[test]
+fn an_override_is_ours_where_anything_else_of_ours_is() {
+    let stage = Stage::new();
+    let check = |value| {
+        let has_traces = stage.folders().unwrap().iter().any(DllFolder::has_traces);
+        super::check_override(value, has_traces)
+    };
+    let ours = Some("native,builtin");
+    assert!(check(None).is_ok() && check(ours).is_err());
+    stage.install().unwrap();
+    assert!(check(ours).is_ok() && check(Some("native")).is_err());
+    // Wine itself has put its DLLs back.
+    for name in ["system32", "syswow64"] {
+        let path = stage.path(&format!("{name}/iphlpapi.dll"));
+        fs::rename(path.with_extension("dll.tcpentry-original"), path).unwrap();
+    }
+    assert!(check(ours).is_ok());
 }
 
 #[test]
