@@ -16,7 +16,8 @@ use crate::sudo::SudoUser;
 /// Where a sandbox refuses that, it is only reported: there is still a connection to be ended.
 pub(crate) fn drop_for(args: &Args) {
     if args.hosts().is_some() {
-        drop_for_others(CapabilitySet::DAC_READ_SEARCH.union(CapabilitySet::DAC_OVERRIDE));
+        let files = CapabilitySet::DAC_READ_SEARCH.union(CapabilitySet::DAC_OVERRIDE);
+        drop_for_others(files.union(of_caller(args)));
         return;
     }
     // Wine runs what its user's prefix has started, and those programs keep their rights.
@@ -40,13 +41,9 @@ pub(crate) fn drop_for(args: &Args) {
             GuardCommand::Check(_) | GuardCommand::Run(_) => TABLE.union(CapabilitySet::SYS_ADMIN),
             GuardCommand::Status(_) | GuardCommand::Pause(_) | GuardCommand::Resume(_) => ASK,
         },
-        // One key shows all namespaces, and another saves the log as the user who called sudo, as a recording is.
+        // One key shows all namespaces.
         #[cfg(feature = "tui")]
-        Some(Command::Top(args)) => {
-            let caller = SudoUser::find().filter(|_| !args.once || args.record.is_some());
-            let of_caller = caller.map_or(CapabilitySet::empty(), |_| SudoUser::CAPABILITIES);
-            TABLE.union(CapabilitySet::SYS_ADMIN).union(of_caller)
-        }
+        Some(Command::Top(_)) => TABLE.union(CapabilitySet::SYS_ADMIN).union(of_caller(args)),
         // It tries which other namespaces can be entered.
         Some(Command::Doctor(_)) => TABLE.union(CapabilitySet::SYS_ADMIN),
         Some(Command::Demo(_)) => TABLE,
@@ -89,6 +86,19 @@ fn drop_for_others(kept: CapabilitySet) {
     });
     // This program itself does nothing with them.
     let _ = dropped;
+}
+
+/// Returns the capabilities to become the user who called sudo: as that user `top` saves the log, records, and keeps settings.
+fn of_caller(args: &Args) -> CapabilitySet {
+    match &args.command {
+        #[cfg(feature = "tui")]
+        Some(Command::Top(args))
+            if (!args.once || args.record.is_some()) && SudoUser::find().is_some() =>
+        {
+            SudoUser::CAPABILITIES
+        }
+        _ => CapabilitySet::empty(),
+    }
 }
 
 fn of_namespaces(args: &NetnsArgs) -> CapabilitySet {

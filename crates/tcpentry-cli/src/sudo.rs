@@ -1,6 +1,7 @@
 //! The user behind sudo(8), and their rights.
 
 use std::io;
+use std::path::PathBuf;
 
 use rustix::process::{Gid, Uid, geteuid};
 use rustix::thread::{CapabilitySet, set_thread_groups, set_thread_res_gid, set_thread_res_uid};
@@ -29,6 +30,13 @@ impl SudoUser {
             user: Uid::from_raw(user),
             group: Gid::from_raw(number(group)?),
         })
+    }
+
+    /// Returns the user's home, as the system's accounts have it.
+    pub(crate) fn home(self) -> Option<PathBuf> {
+        use uzers::os::unix::UserExt as _;
+        let user = uzers::get_user_by_uid(self.user.as_raw())?;
+        Some(user.home_dir().to_owned())
     }
 
     /// The capabilities that [`assume`](Self::assume) needs.

@@ -146,6 +146,35 @@ impl Grouping {
     }
 }
 
+/// The colours of `top`.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]
+pub(crate) enum Palette {
+    /// For a dark background
+    #[default]
+    Dark,
+    /// For a light background
+    Light,
+    /// No colours
+    None,
+}
+
+impl Palette {
+    /// Returns the name that is kept.
+    pub(crate) fn name(self) -> String {
+        let value = self.to_possible_value();
+        value.map_or_else(String::new, |value| value.get_name().to_owned())
+    }
+
+    /// Returns the one after this one, cyclically.
+    pub(crate) const fn next(self) -> Self {
+        match self {
+            Self::Dark => Self::Light,
+            Self::Light => Self::None,
+            Self::None => Self::Dark,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

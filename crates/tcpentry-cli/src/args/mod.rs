@@ -39,7 +39,7 @@ pub(crate) use set_source::{SetInput, SetSource};
 pub(crate) use wine::{WineArgs, WineCommand, WineStatusArgs};
 
 #[cfg(feature = "tui")]
-pub(crate) use columns::{Grouping, TopColumn};
+pub(crate) use columns::{Grouping, Palette, TopColumn};
 
 /// List TCP connections and delete them from outside their process
 ///
@@ -249,9 +249,9 @@ pub(crate) struct TopArgs {
     pub(crate) select: SelectArgs,
     #[command(flatten)]
     pub(crate) netns: NetnsArgs,
-    /// Read the table this often (500ms, 2s, 1m)
-    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "1s")]
-    pub(crate) interval: Duration,
+    /// Read the table this often (500ms, 2s, 1m); 1s unless another interval was kept
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(crate) interval: Option<Duration>,
     /// Show these columns, in this order, comma-separated
     #[arg(long, value_enum, value_name = "NAMES", value_delimiter = ',')]
     pub(crate) columns: Vec<TopColumn>,

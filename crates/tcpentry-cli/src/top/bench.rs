@@ -12,7 +12,7 @@ use super::message::Update;
 use super::model::{Arranged, Arrangement, Baseline, Find, Frame, Row, RowKey, RowNames, Sorter};
 use super::state::Top;
 use super::view::{self, Signs, Theme};
-use crate::args::TopColumn;
+use crate::args::{Palette, TopColumn};
 
 /// A table in which each step of a refresh can be repeated.
 #[derive(Debug)]
@@ -102,6 +102,7 @@ impl Refresh {
         } = self;
         let theme = Theme {
             color: true,
+            palette: Palette::default(),
             signs: Signs::UTF_8,
         };
         let Ok(_) = terminal.draw(|frame| _ = view::draw(frame, top, theme, *now));

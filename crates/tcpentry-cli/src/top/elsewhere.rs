@@ -3,6 +3,7 @@
 use std::sync::mpsc::channel;
 use std::time::Instant;
 
+use super::kept::ReadSettings;
 use super::message::Update;
 use super::once;
 use super::replay::{ForeignTable, OwnFilter, ReplayThread, RowSource};
@@ -15,13 +16,14 @@ use crate::message::{print_error, print_hint};
 /// Shows the rows of a source, which were selected by `own`; `filter` is the filter of the screen at the start.
 pub(crate) fn show_elsewhere(
     args: &TopArgs,
+    kept: &ReadSettings,
     settings: &Settings,
     own: OwnFilter,
     filter: &str,
     source: Box<dyn RowSource>,
     reads_stdin: bool,
 ) -> Exit {
-    let top = initial_state(args, settings, filter);
+    let top = initial_state(args, kept, settings, filter);
     let theme = theme(args);
     let table = |send| {
         let mut table = ForeignTable::new(send, settings.kind, own, settings.arrangement);

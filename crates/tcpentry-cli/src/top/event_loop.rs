@@ -7,11 +7,12 @@ use std::time::{Duration, Instant};
 
 use crossterm::event::Event;
 
+use super::kept;
 use super::keys;
 use super::message::{Update, WorkerCommand};
 use super::save::save_new;
 use super::screen::{Screen, Signals};
-use super::state::{TerminalRequest, Top};
+use super::state::{KeptSettings, TerminalRequest, Top};
 use super::view::{Areas, Theme};
 use crate::exit::Exit;
 use crate::message::print_error;
@@ -116,6 +117,7 @@ pub(super) fn event_loop(
             Some(TerminalRequest::Redraw) => screen.clear()?,
             Some(TerminalRequest::Copy(text)) => screen.copy(&text)?,
             Some(TerminalRequest::Save(name)) => save_log(top, &name, now),
+            Some(TerminalRequest::Keep(settings)) => keep(top, &settings, now),
         }
         if is_changed {
             areas = screen.draw(top, theme, now)?;
@@ -144,6 +146,14 @@ fn save_log(top: &mut Top, name: &str, now: Instant) {
     match written {
         Ok(()) => top.notify(format!("saved to {shown}"), now),
         Err(error) => top.notify(format!("cannot save to {shown}: {error}"), now),
+    }
+}
+
+/// Keeps the settings for later runs, and says so.
+fn keep(top: &mut Top, settings: &KeptSettings, now: Instant) {
+    match kept::write(settings) {
+        Ok(path) => top.notify(format!("settings are kept in {path}"), now),
+        Err(error) => top.notify(format!("cannot keep the settings: {error}"), now),
     }
 }
 

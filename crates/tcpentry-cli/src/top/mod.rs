@@ -8,6 +8,7 @@ pub(crate) mod bench;
 mod elsewhere;
 mod event_loop;
 mod input;
+mod kept;
 mod keys;
 mod message;
 mod model;
@@ -29,6 +30,7 @@ use crate::args::{SetInput, TopArgs};
 use crate::exit::Exit;
 use crate::tables::sets;
 pub(crate) use elsewhere::show_elsewhere;
+pub(crate) use kept::read as read_kept;
 pub(crate) use message::{Section, SocketTarget};
 #[cfg(test)]
 pub(crate) use model::testing::row as testing_row;
@@ -43,14 +45,17 @@ pub(crate) use start::{needs_terminal, settings};
 use tcpentry::filter::FilterWords;
 
 pub(crate) fn run(args: &TopArgs) -> Exit {
+    // What a script reads does not depend on settings.
+    let has_screen = !args.once && !record::is_stdout(args);
+    let kept = read_kept(has_screen);
     if let Some(file) = &args.replay {
-        return record::replay(args, file);
+        return record::replay(args, &kept, file);
     }
     let sets = match sets::read(&args.select.sets) {
         Ok(sets) => sets,
         Err(exit) => return exit,
     };
-    let settings = settings(args, sets);
+    let settings = settings(args, &kept, sets);
     // What stands on the filter line is read as text from now on.
     let text = FilterWords::text(&args.filter);
     let recording = match record::begin(args, &settings, &text) {
@@ -64,7 +69,7 @@ pub(crate) fn run(args: &TopArgs) -> Exit {
         Some((recorder, failure)) => (Some(recorder), failure),
         None => (None, RecordingFailure::default()),
     };
-    let top = initial_state(args, &settings, &text);
+    let top = initial_state(args, &kept, &settings, &text);
     if args.once {
         let exit = once::run(settings, &text, recorder, top, theme(args));
         return record::end(args, &failure, exit);

@@ -10,6 +10,7 @@ use tcpentry::escape::escape_for_terminal;
 use tcpentry::filter::FilterWords;
 
 use super::elsewhere::show_elsewhere;
+use super::kept::ReadSettings;
 use super::message::Update;
 use super::recording::{
     FrameRecorder, RecordingFailure, RecordingHead, RecordingReader, describe_failure,
@@ -140,7 +141,7 @@ fn frames_of_a_screen(args: &TopArgs) -> u32 {
 }
 
 /// Shows a recording.
-pub(super) fn replay(args: &TopArgs, file: &Path) -> Exit {
+pub(super) fn replay(args: &TopArgs, kept: &ReadSettings, file: &Path) -> Exit {
     let is_stdin = file == Path::new("-");
     if !args.select.sets.is_empty() || args.select.ipv4 || args.select.ipv6 {
         print_error("--replay shows what was recorded: --in, -4 and -6 select what is read");
@@ -177,7 +178,7 @@ pub(super) fn replay(args: &TopArgs, file: &Path) -> Exit {
             return Exit::Failed;
         }
     };
-    let mut settings = settings(args, Sets::new());
+    let mut settings = settings(args, kept, Sets::new());
     if !args.select.all && !args.select.listening {
         settings.kind = head.kind();
     }
@@ -192,7 +193,8 @@ pub(super) fn replay(args: &TopArgs, file: &Path) -> Exit {
         text: head.filter.clone(),
         has_states: true,
     };
-    let exit = show_elsewhere(args, &settings, own, &text, Box::new(source), is_stdin);
+    let source = Box::new(source);
+    let exit = show_elsewhere(args, kept, &settings, own, &text, source, is_stdin);
     match failure.get() {
         Some(error) => {
             print_error(&error.to_string());

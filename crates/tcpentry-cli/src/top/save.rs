@@ -26,14 +26,15 @@ pub(super) fn create_new(name: &Path) -> io::Result<File> {
     as_caller(|| open_new(name))
 }
 
-fn open_new(name: &Path) -> io::Result<File> {
+/// Creates a file that only its owner may read, and that did not exist.
+pub(super) fn open_new(name: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     let options = options.write(true).create_new(true).mode(0o600);
     options.open(name)
 }
 
 /// Calls a function with the rights of the user who is at the keyboard.
-fn as_caller<T: Send>(act: impl FnOnce() -> io::Result<T> + Send) -> io::Result<T> {
+pub(super) fn as_caller<T: Send>(act: impl FnOnce() -> io::Result<T> + Send) -> io::Result<T> {
     let caller = SudoUser::find();
     let act = || {
         if let Some(caller) = caller {

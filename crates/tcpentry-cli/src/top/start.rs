@@ -4,18 +4,20 @@ use std::fs::File;
 use std::io::{self, IsTerminal as _};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 
 use super::event_loop::{LoopEvent, event_loop};
 use super::input;
+use super::kept::ReadSettings;
 use super::message::{SocketKind, Update, WorkerCommand};
 use super::model::Arrangement;
 use super::recording::FrameRecorder;
 use super::state::{INTERVALS, Top, describe_stopped};
 use super::view::{Signs, Theme};
 use super::worker::{Settings, UpdateSender, Worker};
-use crate::args::{Grouping, TopArgs, TopColumn};
+use crate::args::{Grouping, Palette, TopArgs, TopColumn};
 use crate::exit::Exit;
 use crate::message::{print_error, print_hint};
 use crate::output::colored;
@@ -118,7 +120,16 @@ pub(super) fn make_worker_here(
 pub(super) fn theme(args: &TopArgs) -> Theme {
     Theme {
         color: colored(args.color.color),
+        palette: Palette::default(),
         signs: Signs::of_locale(locale().as_deref()),
+    }
+}
+
+/// Returns the colours for the background that a terminal reports in `COLORFGBG`, as `0;15`.
+fn background(reported: Option<&str>) -> Palette {
+    match reported.and_then(|reported| reported.rsplit(';').next()) {
+        Some("7" | "15") => Palette::Light,
+        _ => Palette::Dark,
     }
 }
 
@@ -144,14 +155,19 @@ fn keys_from_the_terminal() {
 }
 
 /// Returns the settings of the worker.
-pub(crate) fn settings(args: &TopArgs, sets: Sets) -> Settings {
-    let by = args.sort.unwrap_or(TopColumn::State);
+pub(crate) fn settings(args: &TopArgs, kept: &ReadSettings, sets: Sets) -> Settings {
+    let kept = kept.for_hosts(has_hosts(args));
+    // An order that was kept is of the groups that were.
+    let sort = args.sort.or(kept.sort.filter(|_| args.group.is_none()));
+    let by = sort.unwrap_or(TopColumn::State);
+    let is_reversed = kept.reverse && args.sort.is_none() && sort.is_some();
     let arrangement = Arrangement {
         by,
-        descending: by.format().largest_first,
+        descending: by.format().largest_first != is_reversed,
         grouping: Grouping::None,
     };
-    let grouping = args.group.unwrap_or_default();
+    let grouping = args.group.or(kept.group).unwrap_or_default();
+    let interval = args.interval.or(kept.interval).unwrap_or(INTERVAL);
     Settings {
         netns: args.netns.clone(),
         select: args.select.clone(),
@@ -163,8 +179,8 @@ pub(crate) fn settings(args: &TopArgs, sets: Sets) -> Settings {
         },
         options: args.method.options(args.listeners),
         own_session: args.own_session,
-        interval: args.interval.max(INTERVALS[0]),
-        arrangement: match args.sort {
+        interval: interval.max(INTERVALS[0]),
+        arrangement: match sort {
             Some(_) => Arrangement {
                 grouping,
                 ..arrangement
@@ -181,8 +197,20 @@ fn has_hosts(args: &TopArgs) -> bool {
 }
 
 /// Returns the state at the start.
-pub(super) fn initial_state(args: &TopArgs, settings: &Settings, filter: &str) -> Top {
-    let mut columns = args.columns.clone();
+pub(super) fn initial_state(
+    args: &TopArgs,
+    kept: &ReadSettings,
+    settings: &Settings,
+    filter: &str,
+) -> Top {
+    let has_hosts = has_hosts(args);
+    let problem = kept.problem.clone();
+    let kept = kept.for_hosts(has_hosts);
+    let mut columns = if args.columns.is_empty() {
+        kept.columns
+    } else {
+        args.columns.clone()
+    };
     let mut seen = Vec::new();
     columns.retain(|column| {
         let is_new = !seen.contains(column);
@@ -192,15 +220,14 @@ pub(super) fn initial_state(args: &TopArgs, settings: &Settings, filter: &str) -
     if columns.is_empty() {
         columns.extend(TopColumn::DEFAULT);
         // A user without CAP_NET_ADMIN sees which ones they may delete.
-        if !has_hosts(args) && !tcpentry::support::is_administrator() {
+        if !has_hosts && !tcpentry::support::is_administrator() {
             columns.insert(4, TopColumn::DeleteBy);
         }
         if args.netns.all_netns || args.netns.netns.len() > 1 {
             columns.insert(3, TopColumn::Netns);
         }
     }
-    let has_hosts = has_hosts(args);
-    if has_hosts && args.columns.is_empty() {
+    if has_hosts && args.columns.is_empty() && !columns.contains(&TopColumn::Host) {
         columns.insert(0, TopColumn::Host);
     }
     let mut top = Top::new(columns, settings.arrangement, settings.interval);
@@ -208,11 +235,89 @@ pub(super) fn initial_state(args: &TopArgs, settings: &Settings, filter: &str) -
         top.columns.offer_hosts();
     }
     top.kind = settings.kind;
+    top.palette = kept
+        .theme
+        .unwrap_or_else(|| background(std::env::var("COLORFGBG").ok().as_deref()));
     top.deletion.set_pace(&args.pace);
     top.filter.start_with(filter);
+    if let Some(problem) = problem {
+        top.notify(problem, Instant::now());
+    }
     top
 }
 
+/// The interval where none was chosen.
+const INTERVAL: Duration = Duration::from_secs(1);
 const WITHOUT_TERMINAL: &str = "--once prints one frame as text; `tcpentry list` is for scripts";
 /// The number of the signal of a terminal that is gone, which is the same everywhere.
 const SIGHUP: u8 = 1;
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::super::state::KeptSettings;
+    use super::*;
+    use crate::args::{Args, Command};
+
+    fn arranged(words: &str, kept: &KeptSettings) -> (Arrangement, Duration, Vec<TopColumn>) {
+        let words = format!("tcpentry top {words}");
+        let Some(Command::Top(args)) = Args::parse_from(words.split_whitespace()).command else {
+            panic!("{words}");
+        };
+        let read = ReadSettings {
+            kept: kept.clone(),
+            problem: None,
+        };
+        let settings = settings(&args, &read, Sets::new());
+        let top = initial_state(&args, &read, &settings, "");
+        (settings.arrangement, settings.interval, top.kept().columns)
+    }
+
+    #[test]
+    fn the_command_line_comes_before_what_was_kept() {
+        let kept = KeptSettings {
+            columns: vec![TopColumn::Peer, TopColumn::Idle],
+            sort: Some(TopColumn::Idle),
+            reverse: true,
+            interval: Some(Duration::from_secs(5)),
+            group: Some(Grouping::User),
+            theme: Some(Palette::Light),
+        };
+        let (arrangement, interval, columns) = arranged("", &kept);
+        let expected = Arrangement {
+            by: TopColumn::Idle,
+            descending: false,
+            grouping: Grouping::User,
+        };
+        assert_eq!((arrangement, interval), (expected, Duration::from_secs(5)));
+        assert_eq!(columns, kept.columns);
+        let words = "--sort rtt --group peer --interval 2s --columns state";
+        let (arrangement, interval, columns) = arranged(words, &kept);
+        let expected = Arrangement {
+            by: TopColumn::Rtt,
+            descending: true,
+            grouping: Grouping::Peer,
+        };
+        assert_eq!((arrangement, interval), (expected, Duration::from_secs(2)));
+        assert_eq!(columns, [TopColumn::State]);
+        let (arrangement, ..) = arranged("--group peer", &kept);
+        assert_eq!(arrangement.by, TopColumn::Count, "as without a file");
+        let (.., columns) = arranged("--on a,b", &kept);
+        assert_eq!(columns, [TopColumn::Host, TopColumn::Peer, TopColumn::Idle]);
+        let (arrangement, interval, _) = arranged("", &KeptSettings::default());
+        assert_eq!((arrangement, interval), (Arrangement::default(), INTERVAL));
+    }
+
+    #[test]
+    fn a_light_background_is_recognised() {
+        for (reported, palette) in [
+            (None, Palette::Dark),
+            (Some("15;0"), Palette::Dark),
+            (Some("0;15"), Palette::Light),
+            (Some("0;default;7"), Palette::Light),
+        ] {
+            assert_eq!(background(reported), palette);
+        }
+    }
+}

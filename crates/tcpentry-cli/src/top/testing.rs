@@ -18,7 +18,7 @@ use super::model::{
 use super::once;
 use super::state::Top;
 use super::view::{self, Areas, Signs, Theme};
-use crate::args::{Args, Command, TopColumn};
+use crate::args::{Args, Command, Palette, TopColumn};
 
 pub(super) struct Desk {
     pub(super) top: Top,
@@ -43,6 +43,7 @@ impl Desk {
             now: Instant::now(),
             theme: Theme {
                 color: true,
+                palette: Palette::default(),
                 signs: Signs::UTF_8,
             },
             areas: Areas::default(),

@@ -90,6 +90,7 @@ const NAMES: &[&str] = &[
     "CI",
     "CLICOLOR",
     "CLICOLOR_FORCE",
+    "COLORFGBG",
     "COLORTERM",
     "COLUMNS",
     "DBUS_SYSTEM_BUS_ADDRESS",

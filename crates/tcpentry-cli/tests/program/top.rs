@@ -13,6 +13,7 @@ use std::sync::{Arc, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::fs::FileType;
 use rustix::io::Errno;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tcpentry_testkit::holder::Holder;
@@ -112,6 +113,45 @@ fn three_marked_of_fifty_are_deleted_and_nothing_else() {
         });
         tmux.types("q");
         await_shell(&tmux);
+    });
+}
+
+#[test]
+fn settings_are_kept_for_later_runs_and_a_broken_file_is_told() {
+    isolated(|| {
+        let tmux = terminal!(150, 24);
+        let folder = tmux.folder().to_owned();
+        let program = format!("XDG_CONFIG_HOME={} {PROGRAM}", folder.display());
+        tmux.runs(&format!("{program} top"));
+        tmux.await_text("sort: state ^");
+        tmux.types("oi");
+        tmux.types("+W");
+        tmux.await_text("settings are kept in ");
+        tmux.types("q");
+        await_shell(&tmux);
+        let file = folder.join("tcpentry/top.toml");
+        assert_eq!(fs::metadata(&file).unwrap().mode() & 0o777, 0o600);
+        tmux.runs(&format!("{program} top"));
+        tmux.await_text("sort: in v  every 2s");
+        tmux.types("q");
+        await_shell(&tmux);
+        fs::write(&file, "sort = \"idle\"\nfont = 3\n").unwrap();
+        tmux.runs(&format!("{program} top"));
+        let screen = tmux.await_text("no setting is called `font`");
+        assert!(screen.contains("sort: idle v  every 1s"), "{screen}");
+        tmux.types("q");
+        await_shell(&tmux);
+        // Nobody writes to the pipe: it is not waited for, but replaced.
+        fs::remove_file(&file).unwrap();
+        let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+        rustix::fs::mknodat(rustix::fs::CWD, &file, FileType::Fifo, mode, 0).unwrap();
+        tmux.runs(&format!("{program} top"));
+        tmux.await_text("top.toml: not a regular file");
+        tmux.types("W");
+        tmux.await_text("settings are kept in ");
+        tmux.types("q");
+        await_shell(&tmux);
+        assert!(fs::symlink_metadata(&file).unwrap().is_file());
     });
 }
 

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use clap::ValueEnum as _;
 use tcpentry::filter::FilterWords;
@@ -24,7 +25,7 @@ use crate::args::{SetInput, TopArgs};
 use crate::exit::Exit;
 use crate::message::{print_error, print_hint};
 use crate::tables::sets::Sets;
-use crate::top::{OwnFilter, needs_terminal, settings, show_elsewhere};
+use crate::top::{OwnFilter, needs_terminal, read_kept, settings, show_elsewhere};
 
 /// Shows the rows of all hosts, and returns the exit code.
 pub(super) fn run(args: &TopArgs, line: &Line, hosts: &[String]) -> Exit {
@@ -53,12 +54,15 @@ pub(super) fn run(args: &TopArgs, line: &Line, hosts: &[String]) -> Exit {
     {
         return exit;
     }
+    let kept = read_kept(!args.once);
+    let settings = settings(args, &kept, Sets::new());
     let ssh = Ssh::of_environment();
     let children = Children::default();
+    let options = options(args, settings.interval, &sets);
     let task = StreamTask {
         ssh: ssh.clone(),
         children: children.clone(),
-        command: quoted(&remote_words("top", options(args, &sets), &line.texts())),
+        command: quoted(&remote_words("top", options, &line.texts())),
         input: sets.text().cloned(),
         is_once: args.once,
         may_ask: Arc::new(AtomicBool::new(true)),
@@ -88,7 +92,6 @@ pub(super) fn run(args: &TopArgs, line: &Line, hosts: &[String]) -> Exit {
     for stream in &streams {
         stream.errors.be_silent();
     }
-    let settings = settings(args, Sets::new());
     let source = FleetSource {
         streams: streams.clone(),
         children: children.clone(),
@@ -114,7 +117,8 @@ pub(super) fn run(args: &TopArgs, line: &Line, hosts: &[String]) -> Exit {
         text: text.clone(),
         has_states: filter.is_some_and(|filter| filter.states().is_some()),
     };
-    let exit = show_elsewhere(args, &settings, own, &text, Box::new(source), reads_stdin);
+    let source = Box::new(source);
+    let exit = show_elsewhere(args, &kept, &settings, own, &text, source, reads_stdin);
     streams.iter().for_each(HostStream::end);
     if args.once {
         return match exit {
@@ -146,9 +150,9 @@ fn report(streams: &[HostStream], is_repeated: bool) -> Exit {
 }
 
 /// Returns the options of the program that sends rows: all states are read, of which the screen shows those that are wanted.
-fn options(args: &TopArgs, sets: &SetInputs) -> Vec<String> {
+fn options(args: &TopArgs, interval: Duration, sets: &SetInputs) -> Vec<String> {
     let mut options = ["--record", "-", "--all"].map(str::to_owned).to_vec();
-    options.push(format!("--interval={}ms", args.interval.as_millis()));
+    options.push(format!("--interval={}ms", interval.as_millis()));
     let flags = [
         (args.once, "--once"),
         (args.select.ipv4, "-4"),

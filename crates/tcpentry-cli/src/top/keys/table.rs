@@ -43,6 +43,8 @@ pub(super) fn press(top: &mut Top, key: KeyEvent, now: Instant) {
             top.focus = Focus::Left;
         }
         KeyCode::Char('l') => top.focus = Focus::Log,
+        KeyCode::Char('T') => top.change_palette(now),
+        KeyCode::Char('W') => top.request = Some(TerminalRequest::Keep(top.kept())),
         KeyCode::Char('p') => top.toggle_pause(),
         KeyCode::Char('+') => top.lengthen_interval(),
         KeyCode::Char('-') => top.shorten_interval(),

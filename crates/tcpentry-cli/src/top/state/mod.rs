@@ -11,6 +11,7 @@ mod filter;
 mod filter_entry;
 mod focus;
 mod holds;
+mod kept;
 mod left;
 mod log;
 mod lookups;
@@ -44,6 +45,7 @@ pub(crate) use filter::FilterLine;
 pub(crate) use focus::Focus;
 use holds::Holds;
 pub(crate) use holds::{HOLD_TIME, describe_peers};
+pub(crate) use kept::KeptSettings;
 pub(crate) use left::LeftRow;
 use left::LeftRows;
 pub(crate) use log::{DeletionLog, LogEntry};
@@ -60,7 +62,7 @@ use text_pane::{DetailsPane, HelpPane, Scroll};
 
 use super::message::{SocketKind, SocketTarget, Update, WorkerCommand};
 use super::model::{Arranged, Arrangement, Find, Frame, Resolved, Row, RowKey, TableLine};
-use crate::args::{Grouping, TopColumn};
+use crate::args::{Grouping, Palette, TopColumn};
 
 /// Everything between keys and screen.
 #[derive(Debug)]
@@ -74,6 +76,7 @@ pub(crate) struct Top {
     pub(crate) marks: Marks,
     pub(crate) filter: FilterLine,
     pub(crate) kind: SocketKind,
+    pub(crate) palette: Palette,
     pub(crate) namespaces: ShownNamespaces,
     pub(crate) pace: Pace,
     pub(crate) deletion: Deletions,
@@ -99,6 +102,8 @@ pub(crate) enum TerminalRequest {
     Copy(String),
     /// Save the log in a new file of this name.
     Save(String),
+    /// Keep these settings for later runs.
+    Keep(KeptSettings),
 }
 
 /// The messages at the bottom of the screen.
@@ -126,6 +131,7 @@ impl Top {
             marks: Marks::default(),
             filter: FilterLine::default(),
             kind: SocketKind::default(),
+            palette: Palette::default(),
             namespaces: ShownNamespaces::default(),
             pace: Pace::new(interval),
             deletion: Deletions::default(),
@@ -445,6 +451,29 @@ impl Top {
             Focus::Table | Focus::Filter => self.table.move_by(lines),
             Focus::Places => self.places.move_by(lines),
             Focus::Columns | Focus::Order | Focus::Cells | Focus::Save => {}
+        }
+    }
+
+    /// Changes the colours.
+    pub(crate) fn change_palette(&mut self, now: Instant) {
+        self.palette = self.palette.next();
+        self.notify(format!("theme: {}", self.palette.name()), now);
+    }
+
+    /// Returns the settings that a key keeps for later runs.
+    pub(crate) fn kept(&self) -> KeptSettings {
+        let Arrangement {
+            by,
+            descending,
+            grouping,
+        } = self.table.arrangement;
+        KeptSettings {
+            columns: self.columns.shown.clone(),
+            sort: Some(by),
+            reverse: descending != by.format().largest_first,
+            interval: Some(self.pace.interval),
+            group: Some(grouping),
+            theme: Some(self.palette),
         }
     }
 

@@ -82,6 +82,10 @@ pub(crate) const HELP: &[(&str, &str)] = &[
     ),
     ("p", "Pause, and resume"),
     ("+  -", "Refresh less often, more often; F5 refreshes now"),
+    (
+        "W  T",
+        "Keep columns, order, groups, interval and theme for later runs, in ~/.config/tcpentry/top.toml; change the theme: dark, light, none",
+    ),
     ("Ctrl-Z", "Suspend; fg resumes"),
     ("Ctrl-L", "Redraw the screen"),
     ("q, Ctrl-C", "Quit"),

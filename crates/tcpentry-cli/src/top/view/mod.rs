@@ -43,6 +43,10 @@ use super::state::{Focus, Top};
 
 /// Draws the screen. Sets in the state the number of lines that fit, and that a preview has been seen.
 pub(crate) fn draw(frame: &mut Frame<'_>, top: &mut Top, theme: Theme, now: Instant) -> Areas {
+    let theme = Theme {
+        palette: top.palette,
+        ..theme
+    };
     // The first line, the last line and one of the table always have room.
     let lines = frame.area().height;
     let filter = filter::height(top).min(lines.saturating_sub(3));

@@ -15,7 +15,7 @@ use super::super::model::{Deletability, HolderNames, Resolved, Row};
 use super::super::state::Focus;
 use super::super::testing::{Desk, problem};
 use super::Theme;
-use crate::args::TopColumn;
+use crate::args::{Palette, TopColumn};
 
 fn held_by(mut row: Row, name: &str) -> Row {
     row.resolved = Resolved {
@@ -756,6 +756,20 @@ fn the_only_column_is_cut_and_not_left_out() {
 }
 
 // Colours.
+
+#[test]
+fn a_light_background_has_colours_that_are_seen_on_it() {
+    for mut desk in in_all_parts() {
+        desk.top.palette = Palette::Light;
+        for cell in desk.buffer(120, 30).content() {
+            assert!(![Color::Yellow, Color::Cyan].contains(&cell.fg), "{cell:?}");
+        }
+        desk.top.palette = Palette::None;
+        for cell in desk.buffer(120, 30).content() {
+            assert_eq!(cell.fg, Color::Reset, "{cell:?}");
+        }
+    }
+}
 
 #[test]
 fn without_colours_signs_say_the_same() {

@@ -5,6 +5,7 @@ use tcpentry::Outcome;
 
 use super::super::model::Change;
 use super::Signs;
+use crate::args::Palette;
 
 /// Text that stands out.
 pub(super) const TITLE: Style = Style::new().add_modifier(Modifier::BOLD);
@@ -36,16 +37,21 @@ pub(super) const fn sign(change: Change) -> char {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Theme {
     pub(crate) color: bool,
+    pub(crate) palette: Palette,
     pub(crate) signs: Signs,
 }
 
 impl Theme {
     fn in_color(self, color: Color) -> Style {
-        if self.color {
-            Style::new().fg(color)
-        } else {
-            Style::new()
-        }
+        let color = match (self.palette, color) {
+            _ if !self.color => return Style::new(),
+            (Palette::None, _) => return Style::new(),
+            // On a light background these are hardly seen.
+            (Palette::Light, Color::Yellow) => Color::Blue,
+            (Palette::Light, Color::Cyan) => Color::DarkGray,
+            (_, color) => color,
+        };
+        Style::new().fg(color)
     }
 
     pub(crate) fn mark(self) -> Style {

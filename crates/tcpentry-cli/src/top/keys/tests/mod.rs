@@ -10,10 +10,10 @@ use tcpentry::{Method, State};
 
 use super::super::message::{SocketKind, Update, WorkerCommand};
 use super::super::model::testing::{row, row_of};
-use super::super::state::{Focus, TerminalRequest};
+use super::super::state::{Focus, KeptSettings, TerminalRequest};
 use super::super::testing::{Desk, problem};
 use super::super::view::HELP;
-use crate::args::{Grouping, TopColumn};
+use crate::args::{Grouping, Palette, TopColumn};
 
 /// Returns a screen with five connections, all visible.
 fn desk() -> Desk {
@@ -346,6 +346,23 @@ const PROOFS: &[Proof] = &[
         desk.requested();
         desk.press(KeyCode::F(5));
         assert!(matches!(&desk.requested()[..], [WorkerCommand::Refresh]));
+    }),
+    ("W  T", |desk| {
+        desk.type_in("T");
+        assert_eq!(desk.top.palette, Palette::Light);
+        desk.type_in("r+W");
+        let Some(TerminalRequest::Keep(kept)) = desk.top.request.take() else {
+            panic!("it is not kept");
+        };
+        let expected = KeptSettings {
+            columns: TopColumn::DEFAULT.to_vec(),
+            sort: Some(TopColumn::Peer),
+            reverse: true,
+            interval: Some(std::time::Duration::from_secs(2)),
+            group: Some(Grouping::None),
+            theme: Some(Palette::Light),
+        };
+        assert_eq!(kept, expected);
     }),
     ("Ctrl-Z", |desk| {
         desk.press_with(KeyCode::Char('z'), KeyModifiers::CONTROL);
