@@ -30,7 +30,7 @@ pub(super) struct DllFolder {
 /// The files that an installation writes.
 #[derive(Debug)]
 pub(super) struct PlannedFiles {
-    /// What `remove` puts back, where that is missing.
+    /// The DLL that `remove` puts back, where that is missing.
     original: Option<Vec<u8>>,
     edited: Vec<u8>,
     ours: Vec<u8>,
