@@ -119,8 +119,11 @@ impl RemoteDeletion {
             match found {
                 None => report(target, Err(failed("it has no identity"))),
                 Some((host, identity)) => {
-                    routes.entry(host).or_default().push(identity);
-                    open.insert((host, identity), target);
+                    match open.insert((host, identity), target) {
+                        None => routes.entry(host).or_default().push(identity),
+                        // Its host has sent one socket in two rows.
+                        Some(other) => report(other, Err(failed("another row is the same socket"))),
+                    }
                 }
             }
         }

@@ -89,7 +89,7 @@ impl MergedTable {
                 (false, true) => Baseline::BeforePause,
                 (false, false) => Baseline::Previous,
             },
-            hidden: hosts.map(|host| host.hidden).sum(),
+            hidden: hosts.fold(0, |sum, host| sum.saturating_add(host.hidden)),
             notes: Vec::new(),
             read_time: std::time::Duration::ZERO,
             read_at: now,
@@ -187,6 +187,18 @@ mod tests {
         let (frame, notes) = take(vec![lost(), lost()]);
         assert_eq!(frame, Some((vec![], Baseline::Reset, 0)));
         assert_eq!(notes, "2 hosts: b lost; b lost");
+    }
+
+    #[test]
+    fn a_number_that_is_too_large_is_no_overflow() {
+        let mut table = MergedTable::new(&["a".to_owned(), "b".to_owned()]);
+        let hiding = |hidden| {
+            let mut news = news(Some(&[1]));
+            news.frame.as_mut().unwrap().hidden = hidden;
+            news
+        };
+        let (frame, _) = table.take(vec![hiding(u64::MAX), hiding(1)], Instant::now());
+        assert_eq!(frame.unwrap().hidden, u64::MAX);
     }
 
     #[test]
