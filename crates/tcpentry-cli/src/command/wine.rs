@@ -3,6 +3,7 @@
 use std::env;
 use std::path::Path;
 
+use tcpentry::escape::escape_for_terminal;
 use tcpentry_wine::pe::Machine;
 use tcpentry_wine::setup::{
     self, CopyAge, DllOverride, FolderStatus, Installed, Parts, ProgramRights, SetupError, Status,
@@ -10,6 +11,7 @@ use tcpentry_wine::setup::{
 };
 
 use super::finding::{self, Finding};
+use crate::args::line::for_shell;
 use crate::args::{WineArgs, WineCommand, WineStatusArgs};
 use crate::exit::Exit;
 use crate::message::{exit_after, notice, print_error, print_hint};
@@ -31,9 +33,9 @@ pub(crate) fn run(args: &WineArgs) -> Exit {
         WineCommand::Remove(_) => remove(&prefix),
     });
     done.unwrap_or_else(|error| {
-        print_error(&error.to_string());
+        print_error(&shown(&error.to_string()));
         if let Some(hint) = error.hint() {
-            print_hint(hint);
+            print_hint(&shown(hint));
         }
         if error.is_denied() {
             Exit::Denied
@@ -48,14 +50,14 @@ fn install(prefix: &Path, with_tables: bool) -> Result<Exit, SetupError> {
     setup::install(prefix, &parts, &Wine::find()?, with_tables)?;
     notice(&format!(
         "installed in {}; programs that start from now on use it",
-        prefix.display()
+        shown(&prefix.to_string_lossy())
     ));
     Ok(Exit::Done)
 }
 
 fn remove(prefix: &Path) -> Result<Exit, SetupError> {
     let removed = setup::remove(prefix, &Wine::find()?)?;
-    let prefix = prefix.display();
+    let prefix = shown(&prefix.to_string_lossy());
     notice(&if removed {
         format!("removed from {prefix}; what was there before is there again")
     } else {
@@ -88,7 +90,7 @@ fn findings(
     wine: &Result<Wine, SetupError>,
 ) -> Vec<Finding> {
     let prefix = status.prefix.display().to_string();
-    let again = format!("tcpentry wine install {prefix}");
+    let again = format!("tcpentry wine install {}", for_shell(&prefix));
     let mut findings = vec![Finding::note("prefix", prefix)];
     findings.push(match wine {
         Ok(wine) => Finding::note("wine", wine.version()),
@@ -116,6 +118,11 @@ fn findings(
         Err(error) => missing("rights", error),
     });
     findings
+}
+
+/// Escapes what a path may have for the terminal.
+fn shown(text: &str) -> String {
+    escape_for_terminal(text.as_bytes()).replace(r"\\", r"\")
 }
 
 fn missing(check: &'static str, error: &SetupError) -> Finding {

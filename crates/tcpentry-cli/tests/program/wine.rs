@@ -1,6 +1,7 @@
 //! `tcpentry wine` where there is nothing to install into; `cargo xtask wine` has the rest, with the real Wine.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 
 use crate::util::{Run, program};
@@ -16,6 +17,7 @@ impl EmptyPrefix {
         for folder in ["dosdevices", "drive_c/windows/system32"] {
             fs::create_dir_all(path.join(folder)).unwrap();
         }
+        symlink("../drive_c", path.join("dosdevices/c:")).unwrap();
         Self(path)
     }
 }
@@ -46,6 +48,12 @@ fn what_is_no_prefix_is_refused() {
         "{}",
         run.err
     );
+}
+
+#[test]
+fn a_path_is_fit_for_a_terminal() {
+    let run = run(&["status", "/nowhere/\x1b[31mred"], None);
+    assert!(run.err.contains(r"/nowhere/\u{1b}[31mred"), "{:?}", run.err);
 }
 
 #[test]

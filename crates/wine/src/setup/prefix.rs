@@ -9,6 +9,9 @@ use rustix::fs::FlockOperation;
 
 use super::error::SetupError;
 
+/// The folder of Windows on the drive that Wine has for `C:`, which need not be `drive_c`.
+const WINDOWS: &str = "dosdevices/c:/windows";
+
 /// A prefix that belongs to the caller.
 #[derive(Debug)]
 pub(super) struct WinePrefix {
@@ -39,7 +42,7 @@ impl WinePrefix {
         let root = fs::canonicalize(path)
             .map_err(|error| SetupError::file("open the prefix", path, &error))?;
         // The registry's files come later, when Wine's server ends.
-        let is_prefix = root.join("dosdevices").is_dir() && root.join("drive_c/windows").is_dir();
+        let is_prefix = root.join(WINDOWS).is_dir();
         if !is_prefix {
             return Err(
                 SetupError::new(format!("{} is no prefix of Wine", root.display())).with_hint(
@@ -84,7 +87,7 @@ impl WinePrefix {
 
     /// Returns a folder of Windows's in it, if it has that.
     pub(super) fn windows_folder(&self, name: &str) -> Result<Option<PathBuf>, SetupError> {
-        let path = self.root.join("drive_c/windows").join(name);
+        let path = self.root.join(WINDOWS).join(name);
         if !path.is_dir() {
             return Ok(None);
         }

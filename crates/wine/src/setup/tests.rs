@@ -37,7 +37,8 @@ impl Stage {
             let path = format!("ours/lib/tcpentry/wine/{machine}/tcpentry.dll");
             stage.write(&path, &ours);
         }
-        stage.write("prefix/dosdevices/c:", b"");
+        fs::create_dir_all(stage.0.join("prefix/dosdevices")).unwrap();
+        symlink("../drive_c", stage.0.join("prefix/dosdevices/c:")).unwrap();
         let windows = "prefix/drive_c/windows";
         stage.write(
             &format!("{windows}/system32/iphlpapi.dll"),
@@ -235,6 +236,14 @@ fn what_is_somebody_elses_is_left_alone() {
     let folder = stage.path("syswow64");
     fs::rename(&folder, stage.0.join("elsewhere")).unwrap();
     symlink(stage.0.join("elsewhere"), &folder).unwrap();
+    stage.expect_refusal("leads outside the prefix");
+
+    // `drive_c` is there, and Wine uses another folder.
+    let stage = Stage::new();
+    stage.write("elsewhere/windows/system32/iphlpapi.dll", b"");
+    let drive = stage.0.join("prefix/dosdevices/c:");
+    fs::remove_file(&drive).unwrap();
+    symlink("../../elsewhere", &drive).unwrap();
     stage.expect_refusal("leads outside the prefix");
 }
 
