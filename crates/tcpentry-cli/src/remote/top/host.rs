@@ -135,6 +135,11 @@ impl HostState {
         attempt.pid
     }
 
+    /// Returns true once its ssh has been ended from here.
+    pub(super) fn is_cut(&self) -> bool {
+        self.attempt.as_ref().is_some_and(|attempt| attempt.is_cut)
+    }
+
     /// Notes that the attempt has ended. Returns true where it was ended because nothing was heard.
     pub(super) fn end_attempt(&mut self) -> bool {
         let attempt = self.attempt.take();

@@ -1,6 +1,7 @@
 //! The stream of a host: a thread runs `top --record -` there over an ssh, and again once it has ended.
 
 use std::io::{self, BufReader, Read, Write as _};
+use std::os::fd::AsFd;
 use std::process::{ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::channel;
@@ -8,6 +9,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 use tcpentry::escape::escape_for_terminal;
 
 use super::super::children::{ChildPipes, Children};
@@ -185,10 +188,15 @@ impl StreamRun {
                 drop(is_read);
             });
         }
+        // It is ended before its pipe is closed, of which it would complain.
+        let kept = output
+            .as_ref()
+            .and_then(|output| output.as_fd().try_clone_to_owned().ok());
         let read = output.map_or(Ok(()), |output| self.read_frames(output));
         if read.is_err() {
             self.task.children.end(id);
         }
+        drop(kept);
         let status = self.task.children.wait(id);
         // A connection that ssh shares may keep the pipe, and stay.
         let _ = errors_read.recv_timeout(LAST_ERRORS);
@@ -207,7 +215,10 @@ impl StreamRun {
     }
 
     /// Reads frames up to the end.
-    fn read_frames(&mut self, output: impl Read + Send + 'static) -> Result<(), RecordingError> {
+    fn read_frames(
+        &mut self,
+        output: impl Read + AsFd + Send + 'static,
+    ) -> Result<(), RecordingError> {
         let heard = HeardOutput {
             output,
             stream: self.stream.clone(),
@@ -251,14 +262,31 @@ struct HeardOutput<R> {
     stream: HostStream,
 }
 
-impl<R: Read> Read for HeardOutput<R> {
+impl<R: Read + AsFd> Read for HeardOutput<R> {
+    /// Reads as the output does, but not much longer than until the process is ended: another one may hold the pipe.
     fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        let mut is_ended = false;
+        loop {
+            let mut output = [PollFd::new(&self.output, PollFlags::IN)];
+            match poll(&mut output, Some(&CUT_INTERVAL)) {
+                Ok(0) if is_ended => return Err(io::ErrorKind::TimedOut.into()),
+                Ok(0) => is_ended = self.stream.state().is_cut(),
+                Ok(_) => break,
+                Err(Errno::INTR) => {}
+                Err(errno) => return Err(errno.into()),
+            }
+        }
         let length = self.output.read(room)?;
         self.stream.state().hear(Instant::now());
         Ok(length)
     }
 }
 
+/// The interval at which a read that waits looks if its process has been ended.
+const CUT_INTERVAL: Timespec = Timespec {
+    tv_sec: 2,
+    tv_nsec: 0,
+};
 /// The number of network namespaces that a host may have.
 const NAMESPACES: u32 = 1 << 16;
 /// The number of rows that a frame of one host may have.
