@@ -221,7 +221,7 @@ fn abandoned(change: impl FnOnce(&mut Vec<Pid>)) {
 
 /// The name of the child as `ps` shows it, of at most 15 bytes.
 const NAME: &std::ffi::CStr = c"tcpentry-helper";
-/// Twice what a request to a child usually takes (Linux 6.12, two virtual processors: 15 to 25 us).
+/// Longer than an answer takes of a child that is awake; with both asleep in between it was 40 us (Linux 6.18, two virtual processors).
 const SOON: Duration = Duration::from_micros(50);
 /// The time that a child which has nothing left to do, or was killed, is given to end.
 const GRACE: Duration = Duration::from_millis(200);
