@@ -53,8 +53,8 @@ pub fn main() -> ExitCode {
     match args::read(words) {
         Ok(args) => {
             privilege::drop_for(&args);
-            let exit = match args.hosts() {
-                Some(hosts) => remote::run(&args, hosts),
+            let exit = match args.on_hosts() {
+                Some((command, hosts)) => remote::run(command, hosts),
                 None => command::run(args),
             };
             exit.into()

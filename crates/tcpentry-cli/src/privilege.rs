@@ -15,7 +15,7 @@ use crate::sudo::SudoUser;
 ///
 /// Where a sandbox refuses that, it is only reported: there is still a connection to be ended.
 pub(crate) fn drop_for(args: &Args) {
-    if args.hosts().is_some() {
+    if args.on_hosts().is_some() {
         let files = CapabilitySet::DAC_READ_SEARCH.union(CapabilitySet::DAC_OVERRIDE);
         drop_for_others(files.union(of_caller(args)));
         return;

@@ -380,16 +380,26 @@ fn with_repeatable_flags(command: clap::Command) -> clap::Command {
     command.mut_subcommands(with_repeatable_flags)
 }
 
+/// A command that other hosts run, too.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum HostCommand<'a> {
+    List(&'a ListArgs),
+    Delete(&'a DeleteArgs),
+    #[cfg(feature = "tui")]
+    Top(&'a TopArgs),
+    Doctor(&'a DoctorArgs),
+}
+
 impl Args {
-    /// Returns the other hosts on which the command runs.
-    pub(crate) fn hosts(&self) -> Option<&HostList> {
-        let on = match &self.command {
-            None => &self.list.on,
-            Some(Command::List(args)) => &args.on,
-            Some(Command::Delete(args)) => &args.on,
+    /// Returns the command and the other hosts that run it.
+    pub(crate) fn on_hosts(&self) -> Option<(HostCommand<'_>, &HostList)> {
+        let (command, on) = match &self.command {
+            None => (HostCommand::List(&self.list), &self.list.on),
+            Some(Command::List(args)) => (HostCommand::List(args), &args.on),
+            Some(Command::Delete(args)) => (HostCommand::Delete(args), &args.on),
             #[cfg(feature = "tui")]
-            Some(Command::Top(args)) => &args.on,
-            Some(Command::Doctor(args)) => &args.on,
+            Some(Command::Top(args)) => (HostCommand::Top(args), &args.on),
+            Some(Command::Doctor(args)) => (HostCommand::Doctor(args), &args.on),
             Some(
                 Command::Ban(_)
                 | Command::Guard(_)
@@ -400,7 +410,7 @@ impl Args {
                 return None;
             }
         };
-        on.on.as_ref()
+        Some((command, on.on.as_ref()?))
     }
 }
 

@@ -20,27 +20,18 @@ mod top;
 mod verdict;
 mod words;
 
-use crate::args::{Args, Command, HostList};
+use crate::args::{HostCommand, HostList};
 use crate::exit::Exit;
 use crate::usage;
 
 /// Runs the command on these hosts, and returns the exit code for all of them.
-pub(crate) fn run(args: &Args, hosts: &HostList) -> Exit {
+pub(crate) fn run(command: HostCommand<'_>, hosts: &HostList) -> Exit {
     let line = usage::typed().unwrap_or_default();
-    match &args.command {
-        None => reports::list(&args.list, &line, hosts),
-        Some(Command::List(args)) => reports::list(args, &line, hosts),
-        Some(Command::Delete(args)) => delete::run(args, &line, hosts),
+    match command {
+        HostCommand::List(args) => reports::list(args, &line, hosts),
+        HostCommand::Delete(args) => delete::run(args, &line, hosts),
         #[cfg(feature = "tui")]
-        Some(Command::Top(args)) => top::run(args, &line, hosts),
-        Some(Command::Doctor(args)) => reports::doctor(args, &line, hosts),
-        // They have no such option.
-        Some(
-            Command::Ban(_)
-            | Command::Guard(_)
-            | Command::Why(_)
-            | Command::Demo(_)
-            | Command::Wine(_),
-        ) => Exit::Usage,
+        HostCommand::Top(args) => top::run(args, &line, hosts),
+        HostCommand::Doctor(args) => reports::doctor(args, &line, hosts),
     }
 }
