@@ -7,6 +7,7 @@ mod bench;
 mod command;
 mod debian;
 mod dist;
+mod folder;
 mod generate;
 mod home;
 mod install;

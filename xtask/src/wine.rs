@@ -9,6 +9,7 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::command::{self, cargo};
 use crate::debian;
+use crate::folder::emptied;
 use crate::install::dll;
 
 /// The test, below the repository's root.
@@ -153,15 +154,6 @@ fn tree(folder: &Path, suite: &str) -> Result<PathBuf> {
     .args([suite.as_ref(), tree.as_os_str()]);
     command::run(&mut make)?;
     Ok(tree)
-}
-
-/// Returns a folder after it has been emptied.
-fn emptied(folder: &Path) -> Result<PathBuf> {
-    if folder.exists() {
-        fs::remove_dir_all(folder).with_context(|| folder.display().to_string())?;
-    }
-    fs::create_dir_all(folder)?;
-    Ok(folder.to_owned())
 }
 
 #[cfg(test)]

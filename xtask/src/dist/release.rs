@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result, bail};
 use super::architecture::Architecture;
 use super::tree::{Kind, Tree};
 use crate::command;
+use crate::folder::emptied;
 use crate::install;
 
 /// A release that is being made.
@@ -69,12 +70,7 @@ impl Release {
 
     /// Returns a fresh empty folder for a step.
     pub(super) fn work(&self, name: &str) -> Result<PathBuf> {
-        let folder = self.folder.join("work").join(name);
-        if folder.exists() {
-            fs::remove_dir_all(&folder).with_context(|| folder.display().to_string())?;
-        }
-        fs::create_dir_all(&folder)?;
-        Ok(folder)
+        emptied(&self.folder.join("work").join(name))
     }
 
     /// Returns the folder of these programs of cargo's, installed there unless they are.
