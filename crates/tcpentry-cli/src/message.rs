@@ -3,6 +3,7 @@
 use std::io::{self, Write as _};
 
 use tcpentry::error::Guard;
+use tcpentry::escape::escape_for_terminal;
 use tcpentry::{Error, ErrorKind};
 
 use crate::exit::Exit;
@@ -61,10 +62,16 @@ pub(crate) fn hint_of(error: &Error) -> Option<&str> {
     }
 }
 
+/// Escapes a sentence of somebody else's for a terminal. It has quotes and paths, none of which it doubles: unlike a name, it is not
+/// read again.
+pub(crate) fn sentence(text: &[u8]) -> String {
+    escape_for_terminal(text).replace(r"\\", r"\")
+}
+
 /// Escapes what a terminal would act upon in a text of several lines.
 pub(crate) fn without_controls(text: &str) -> String {
     text.lines()
-        .map(|line| tcpentry::escape::escape_for_terminal(line.as_bytes()) + "\n")
+        .map(|line| escape_for_terminal(line.as_bytes()) + "\n")
         .collect()
 }
 

@@ -3,7 +3,6 @@
 use std::env;
 use std::path::Path;
 
-use tcpentry::escape::escape_for_terminal;
 use tcpentry_wine::pe::Machine;
 use tcpentry_wine::setup::{
     self, CopyAge, DllOverride, FolderStatus, Installed, Parts, ProgramRights, SetupError, Status,
@@ -14,7 +13,7 @@ use super::finding::{self, Finding};
 use crate::args::line::for_shell;
 use crate::args::{WineArgs, WineCommand, WineStatusArgs};
 use crate::exit::Exit;
-use crate::message::{exit_after, notice, print_error, print_hint};
+use crate::message::{exit_after, notice, print_error, print_hint, sentence};
 
 /// Runs the command, and returns the exit code.
 pub(crate) fn run(args: &WineArgs) -> Exit {
@@ -33,9 +32,9 @@ pub(crate) fn run(args: &WineArgs) -> Exit {
         WineCommand::Remove(_) => remove(&prefix),
     });
     done.unwrap_or_else(|error| {
-        print_error(&shown(&error.to_string()));
+        print_error(&sentence(error.to_string().as_bytes()));
         if let Some(hint) = error.hint() {
-            print_hint(&shown(hint));
+            print_hint(&sentence(hint.as_bytes()));
         }
         if error.is_denied() {
             Exit::Denied
@@ -50,14 +49,14 @@ fn install(prefix: &Path, with_tables: bool) -> Result<Exit, SetupError> {
     setup::install(prefix, &parts, &Wine::find()?, with_tables)?;
     notice(&format!(
         "installed in {}; programs that start from now on use it",
-        shown(&prefix.to_string_lossy())
+        sentence(prefix.to_string_lossy().as_bytes())
     ));
     Ok(Exit::Done)
 }
 
 fn remove(prefix: &Path) -> Result<Exit, SetupError> {
     let removed = setup::remove(prefix, &Wine::find()?)?;
-    let prefix = shown(&prefix.to_string_lossy());
+    let prefix = sentence(prefix.to_string_lossy().as_bytes());
     notice(&if removed {
         format!("removed from {prefix}; what was there before is there again")
     } else {
@@ -118,11 +117,6 @@ fn findings(
         Err(error) => missing("rights", error),
     });
     findings
-}
-
-/// Escapes what a path may have for the terminal.
-fn shown(text: &str) -> String {
-    escape_for_terminal(text.as_bytes()).replace(r"\\", r"\")
 }
 
 fn missing(check: &'static str, error: &SetupError) -> Finding {

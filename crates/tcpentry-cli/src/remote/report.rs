@@ -4,14 +4,13 @@ use std::collections::BTreeMap;
 use std::io::{self, BufWriter};
 
 use tcpentry::Outcome;
-use tcpentry::escape::escape_for_terminal;
 
 use super::object::RemoteObject;
 use super::rows::{MergedRow, RowForm, RowWriter};
 use super::verdict::{FleetTally, HostVerdict};
 use crate::args::DeleteArgs;
 use crate::exit::{Exit, Tally};
-use crate::message::{notice, print_error, print_hint};
+use crate::message::{notice, print_error, print_hint, sentence};
 use crate::output::{Shape, stdout};
 use crate::stream::Stdout;
 
@@ -58,7 +57,7 @@ impl RemoteComplaint {
                 .flat_map(|text| text.chars())
                 .take(LONGEST)
                 .collect();
-            escape_for_terminal(text.as_bytes()).replace(r"\\", r"\")
+            sentence(text.as_bytes())
         };
         Self {
             cause: text(&object.error),

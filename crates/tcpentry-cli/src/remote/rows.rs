@@ -8,6 +8,7 @@ use tcpentry::escape::escape_for_terminal;
 
 use super::object::{RemoteObject, RemoteProcess};
 use crate::args::ShowArgs;
+use crate::message::sentence;
 use crate::output::{
     BETWEEN_HOLDERS, Cells, ColumnSpec, Columns, ContainerLabel, Shape, columns_asked_for,
     columns_of_delete, columns_of_list, duration, holder_of, style_of,
@@ -156,9 +157,8 @@ fn put_finding(object: &RemoteObject, cells: &mut Cells) {
     cells.put(text(object.check.as_deref()));
     let fix = object.fix.as_ref().map(|fix| format!(" -> {fix}"));
     let detail = object.detail.as_deref().unwrap_or_default();
-    // Sentences, not names.
     let all = format!("{detail}{}", fix.unwrap_or_default());
-    cells.put(escape_for_terminal(shortened(&all, LONGEST_DETAIL).as_bytes()).replace(r"\\", r"\"));
+    cells.put(sentence(shortened(&all, LONGEST_DETAIL).as_bytes()));
 }
 
 fn put_number(number: Option<u64>, cells: &mut Cells) {

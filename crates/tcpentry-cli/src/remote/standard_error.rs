@@ -5,10 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tcpentry::escape::escape_for_terminal;
-
 use crate::lines::{self, LineRead};
-use crate::message::print_error;
+use crate::message::{print_error, sentence};
 
 /// The place to which the standard error of a host goes.
 #[derive(Clone, Debug, Default)]
@@ -61,8 +59,7 @@ impl ErrorSink {
                 .trim_ascii_end();
             // The sum says it once.
             if !text.is_empty() && !text.starts_with(b"no connection matches") {
-                // A sentence has quotes and paths, none of which it doubles.
-                let text = escape_for_terminal(text).replace(r"\\", r"\");
+                let text = sentence(text);
                 self.print(host, &text);
                 self.keep(text);
                 count += 1;

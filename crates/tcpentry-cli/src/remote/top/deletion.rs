@@ -20,6 +20,7 @@ use super::super::standard_error::ErrorSink;
 use super::super::words::{Supervised, remote_words};
 use super::problem::explain;
 use crate::exit::Exit;
+use crate::message::sentence;
 use crate::output::duration;
 use crate::top::{Deletability, NotDeleted, SocketTarget};
 
@@ -235,9 +236,9 @@ impl RemoteAnswer {
     /// Makes it of an object of the remote program; `None` for one without an outcome.
     fn of(object: RemoteObject) -> Option<Self> {
         let outcome = object.outcome()?;
-        let sentence = |text: &str| {
+        let reason = |text: &str| {
             let text: String = text.chars().take(LONGEST_REASON).collect();
-            escape_for_terminal(text.as_bytes()).replace(r"\\", r"\")
+            sentence(text.as_bytes())
         };
         let result = match outcome {
             Outcome::Deleted if object.method == Some(Method::Borrow.to_string()) => {
@@ -246,8 +247,8 @@ impl RemoteAnswer {
             Outcome::Deleted => Ok(Method::SockDiag),
             outcome => Err(NotDeleted {
                 outcome,
-                cause: object.error.as_deref().map(sentence).unwrap_or_default(),
-                hint: object.hint.as_deref().map(sentence),
+                cause: object.error.as_deref().map(reason).unwrap_or_default(),
+                hint: object.hint.as_deref().map(reason),
             }),
         };
         Some(Self {

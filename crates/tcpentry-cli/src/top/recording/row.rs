@@ -9,6 +9,7 @@ use tcpentry::connection::TcpInfo;
 use tcpentry::escape::escape_for_terminal;
 use tcpentry::{Connection, Cookie, Endpoint, Identity, Inode, Method, Outcome, Pair, State};
 
+use crate::message::sentence;
 use crate::output::{BETWEEN_HOLDERS, ContainerLabel, SocketObject, holder_of, shown_name};
 use crate::top::model::{Deletability, HolderNames, NotDeleted, Resolved, Row, RowKey, RowNames};
 
@@ -269,11 +270,11 @@ impl RecordedRow {
             Outcome::Unsupported,
         ];
         let known = known.into_iter().find(|it| it.to_string() == outcome);
-        let sentence = |text: &str| escape_for_terminal(text.as_bytes()).replace(r"\\", r"\");
+        let shown = |text: &String| sentence(text.as_bytes());
         let no = NotDeleted {
             outcome: known.unwrap_or(Outcome::Failed),
-            cause: self.error.as_deref().map(sentence).unwrap_or_default(),
-            hint: self.hint.as_deref().map(sentence),
+            cause: self.error.as_ref().map(shown).unwrap_or_default(),
+            hint: self.hint.as_ref().map(shown),
         };
         Some(no.into())
     }
