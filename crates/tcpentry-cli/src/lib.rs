@@ -4,6 +4,9 @@ mod args;
 mod command;
 mod complete;
 mod exit;
+#[cfg(feature = "fuzz-internals")]
+#[doc(hidden)]
+pub mod fuzz;
 mod lines;
 mod manual;
 mod message;

@@ -22,17 +22,8 @@ pub fn dump(data: &[u8]) {
     let Some((&question, answers)) = data.split_first() else {
         return;
     };
-    let script = Arc::new(Mutex::new(Script {
-        rest: answers.to_vec(),
-        destroyed: HashSet::new(),
-    }));
-    let diag = || {
-        Diag::new(Scripted {
-            script: Arc::clone(&script),
-            first: 0,
-            count: 1,
-        })
-    };
+    let script = Script::new(answers);
+    let diag = || Diag::new(Scripted::new(&script));
     match question % 12 {
         0 => ask(&mut diag()),
         1 => dump_twice(&mut diag(), None, None),
@@ -44,7 +35,10 @@ pub fn dump(data: &[u8]) {
         4 => look_up_many(&mut diag()),
         5 => destroy_many(&mut diag(), &script),
         6 => probe(&mut diag()),
-        7 => list(&mut TcpTable::of([diag(), diag()])),
+        7 => {
+            list(&mut TcpTable::of([diag(), diag()]));
+            list_in_place(answers);
+        }
         8 => one(&mut TcpTable::of([diag(), diag()]), &script),
         9 => matching(&mut TcpTable::of([diag(), diag()]), &script),
         10 => all(&mut TcpTable::of([diag(), diag()]), &script),
@@ -108,6 +102,27 @@ fn list(table: &mut TcpTable) {
         }
     }
     let _ = table.find(&pair("10.0.0.1:80 0.0.0.0:*").into());
+}
+
+/// Reads a table row by row, and in place, from two kernels that answer alike.
+fn list_in_place(answers: &[u8]) {
+    let table = || {
+        let script = Script::new(answers);
+        let diag = || Diag::new(Scripted::new(&script));
+        TcpTable::of([diag(), diag()])
+    };
+    let query = Query::in_states(States::ALL);
+    let (mut one, mut other) = (table(), table());
+    let (Ok(rows), Ok(mut in_place)) = (one.connections(&query), other.connections(&query)) else {
+        return;
+    };
+    for row in rows {
+        assert_eq!(
+            in_place.advance().map(Option::<&_>::cloned).ok(),
+            row.map(Some).ok()
+        );
+    }
+    assert!(in_place.advance().is_ok_and(|row| row.is_none()));
 }
 
 fn one(table: &mut TcpTable, script: &Mutex<Script>) {
@@ -201,6 +216,13 @@ struct Script {
 }
 
 impl Script {
+    fn new(answers: &[u8]) -> Arc<Mutex<Self>> {
+        Arc::new(Mutex::new(Self {
+            rest: answers.to_vec(),
+            destroyed: HashSet::new(),
+        }))
+    }
+
     fn byte(&mut self) -> Option<u8> {
         self.take(1).map(|bytes| bytes[0])
     }
@@ -220,6 +242,16 @@ struct Scripted {
     /// The sequence number of the first request that was sent last, and how many were sent with it.
     first: u32,
     count: u32,
+}
+
+impl Scripted {
+    fn new(script: &Arc<Mutex<Script>>) -> Self {
+        Self {
+            script: Arc::clone(script),
+            first: 0,
+            count: 1,
+        }
+    }
 }
 
 impl Channel for Scripted {

@@ -19,7 +19,8 @@ pub use filters::filter;
 pub use texts::{notation, prefixes, proc_text};
 pub use words::words;
 
-use crate::sock_diag::{read_details, read_socket};
+use crate::connection::Connection;
+use crate::sock_diag::{read_details, read_socket, read_socket_into};
 
 /// Reads a socket as the kernel describes it, with its attributes; the first byte says whether counters were asked for.
 pub fn attributes(data: &[u8]) {
@@ -36,4 +37,19 @@ pub fn attributes(data: &[u8]) {
             }
         }
     }
+}
+
+/// Reads two sockets as the kernel describes them, the second in the place of the first, as a listing does, and returns it. The first
+/// byte says whether counters were asked for, the next two (the low one first) how many bytes the first socket has.
+pub fn row(data: &[u8]) -> Option<Connection> {
+    let (&[info, low, high], bytes) = data.split_first_chunk()?;
+    let (first, second) = bytes.split_at_checked(u16::from_le_bytes([low, high]).into())?;
+    let info = info & 1 != 0;
+    let mut row = read_socket(first, info).ok()?;
+    let alone = read_socket(second, info);
+    let in_place = read_socket_into(second, info, &mut row);
+    assert_eq!(in_place.is_ok(), alone.is_ok());
+    let alone = alone.ok()?;
+    assert_eq!(row, alone, "nothing is left of the row before");
+    Some(row)
 }

@@ -26,7 +26,7 @@ pub(super) fn unread() -> Connection {
 
 /// Reads one socket as [`read_socket`] does, in the place of another one: a row of a listing is moved by nobody. After an error
 /// nothing is certain of it.
-pub(super) fn read_socket_into(
+pub(crate) fn read_socket_into(
     bytes: &[u8],
     info: bool,
     connection: &mut Connection,

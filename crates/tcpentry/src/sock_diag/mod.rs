@@ -25,6 +25,8 @@ mod tests;
 pub(crate) use attribute::next_attribute;
 #[cfg(any(test, feature = "fuzz-internals"))]
 pub(crate) use attribute::read_socket;
+#[cfg(feature = "fuzz-internals")]
+pub(crate) use attribute::read_socket_into;
 pub(crate) use batch::DESTROY_BATCH;
 #[cfg(any(test, feature = "bench-internals", feature = "fuzz-internals"))]
 pub(crate) use channel::Datagram;
