@@ -1,32 +1,33 @@
-//! The kernel's answers about local addresses in one run of deletions.
+//! The kernel's answers to questions that many deletions of one run ask.
 
 use std::collections::HashMap;
-use std::net::Ipv4Addr;
+use std::hash::Hash;
 use std::time::{Duration, Instant};
 
-/// The kernel's answers about IPv4 addresses: each is asked for once in a run, and again after a while, since an address may
+/// The kernel's answers about addresses and routes: each is asked for once in a run, and again after a while, since an address may
 /// leave the host while a long run goes on.
-#[derive(Default)]
-pub(super) struct AnsweredAddresses {
-    answers: HashMap<Ipv4Addr, Option<bool>>,
+pub(super) struct Answers<Question, Answer> {
+    known: HashMap<Question, Answer>,
     since: Option<Instant>,
 }
 
-impl AnsweredAddresses {
-    /// Returns the answer for an address, asked for now where it is not known; of the loopback network it is known.
-    pub(super) fn get(
-        &mut self,
-        address: Ipv4Addr,
-        ask: impl FnOnce() -> Option<bool>,
-    ) -> Option<bool> {
-        if address.is_loopback() {
-            return Some(true);
-        }
+impl<Question: Eq + Hash, Answer: Copy> Answers<Question, Answer> {
+    /// Returns the answer to a question, asked now where it is not known.
+    pub(super) fn get(&mut self, question: Question, ask: impl FnOnce() -> Answer) -> Answer {
         let since = *self.since.get_or_insert_with(Instant::now);
         if since.elapsed() >= MAX_AGE {
-            (self.since, self.answers) = (Some(Instant::now()), HashMap::new());
+            (self.since, self.known) = (Some(Instant::now()), HashMap::new());
         }
-        *self.answers.entry(address).or_insert_with(ask)
+        *self.known.entry(question).or_insert_with(ask)
+    }
+}
+
+impl<Question, Answer> Default for Answers<Question, Answer> {
+    fn default() -> Self {
+        Self {
+            known: HashMap::new(),
+            since: None,
+        }
     }
 }
 
@@ -39,20 +40,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_address_is_asked_for_once_in_a_while() {
-        let mut addresses = AnsweredAddresses::default();
+    fn each_question_is_asked_once_in_a_while() {
+        let mut answers = Answers::default();
         let mut asked = 0;
-        let [first, second] = [1, 2].map(|last| Ipv4Addr::new(192, 0, 2, last));
-        for address in [first, first, second, second, Ipv4Addr::LOCALHOST] {
-            let answer = addresses.get(address, || {
+        for question in [1, 1, 2, 2] {
+            let answer = answers.get(question, || {
                 asked += 1;
-                Some(address == second)
+                Some(question == 2)
             });
-            assert_eq!(answer, Some(address != first));
+            assert_eq!(answer, Some(question != 1));
         }
         assert_eq!(asked, 2);
-        addresses.since = Instant::now().checked_sub(MAX_AGE);
-        assert_eq!(addresses.get(first, || None), None);
-        assert_eq!(addresses.get(second, || Some(false)), Some(false));
+        answers.since = Instant::now().checked_sub(MAX_AGE);
+        assert_eq!(answers.get(1, || None), None);
+        assert_eq!(answers.get(2, || Some(false)), Some(false));
     }
 }

@@ -80,11 +80,6 @@ impl Lender {
         if let Some(not_lent) = self.distrusted(holder.process) {
             return Err(not_lent);
         }
-        self.await_return();
-        if self.child.is_none() {
-            let child = Child::start(None, serve).map_err(NotLent::NoChild)?;
-            self.child = Some(child);
-        }
         let wanted = Wanted::of(connection, inode);
         let transparent = lending == Lending::Transparent;
         let request = ChildRequest::Borrow {
@@ -94,7 +89,13 @@ impl Lender {
             transparent,
         };
         self.transparent = None;
-        match self.ask(&request) {
+        let behind = self.ask_behind_return(&request);
+        if behind.is_none() && self.child.is_none() {
+            let child = Child::start(None, serve).map_err(NotLent::NoChild)?;
+            self.child = Some(child);
+        }
+        let reply = behind.unwrap_or_else(|| self.ask(&request));
+        match reply {
             Ok(ChildReply::Yes) => {
                 self.transparent = transparent.then_some(Ok(()));
                 Ok(true)
@@ -164,12 +165,20 @@ impl Lender {
         }
     }
 
-    /// Waits until the last descriptor has been given back. A child that does not come back is no longer ours.
-    fn await_return(&mut self) {
-        let is_giving_back = std::mem::take(&mut self.is_giving_back);
-        if is_giving_back && self.child.as_ref().is_some_and(|it| receive(it).is_err()) {
-            self.child = None;
+    /// Sends a request to a child that is giving the last descriptor back, which saves both a wait, and waits for both answers. `None`
+    /// where it gives none back, or does not come back from that: then it is no longer ours.
+    fn ask_behind_return(&mut self, request: &ChildRequest) -> Option<Result<ChildReply, Errno>> {
+        if !std::mem::take(&mut self.is_giving_back) {
+            return None;
         }
+        let child = self.child.take()?;
+        let sent = child.send(&request.to_bytes());
+        receive(&child).ok()?;
+        let reply = sent.and_then(|()| receive(&child));
+        if reply.is_ok() {
+            self.child = Some(child);
+        }
+        Some(reply)
     }
 }
 

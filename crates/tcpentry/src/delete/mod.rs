@@ -1,6 +1,6 @@
 //! Deletion: its options, its methods, and the record of one that happened.
 
-mod addresses;
+mod answers;
 pub(crate) mod batch;
 pub(crate) mod borrow;
 mod diagnosis;

@@ -1,11 +1,11 @@
 //! Deleting one connection: guards, method, and the kernel's confirmation.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use rustix::io::Errno;
 
-use super::addresses::AnsweredAddresses;
+use super::answers::Answers;
 use super::borrow;
 use super::diagnosis::Fallback;
 use super::holders::HolderSource;
@@ -15,7 +15,7 @@ use super::recheck::{NO_LONGER_MATCHES, Recheck};
 use super::reset::{NoReset, PeerReset, sends_reset};
 use super::subflows::KnownSubflows;
 use super::{Deleted, Ending, Listeners, Method, MethodChoice, Mode, Options};
-use crate::connection::endpoint::{Endpoint, Pair};
+use crate::connection::endpoint::{Endpoint, Interface, Pair};
 use crate::connection::state::State;
 use crate::connection::{Connection, Cookie};
 use crate::error::{Error, ErrorKind, Guard, Operation, Reason};
@@ -88,6 +88,9 @@ impl TcpTable {
     }
 }
 
+/// What a route to a peer depends on, whatever its source: the peer, the device that the socket is bound to, and its mark.
+type Route = (Ipv4Addr, Option<Interface>, Option<u32>);
+
 /// A run of deletions, of one connection or of many.
 pub(super) struct Deleter<'t> {
     pub(super) lookup: &'t mut Lookup,
@@ -107,7 +110,10 @@ pub(super) struct Deleter<'t> {
     /// The answers of a rehearsal that hold for all connections: asked once in a run.
     has_destroy: Option<Result<(), Errno>>,
     has_right: Option<Result<(), Errno>>,
-    local: AnsweredAddresses,
+    /// True for an address of this host; `None` where the kernel does not say.
+    local: Answers<Ipv4Addr, Option<bool>>,
+    /// True where the kernel has a route, or does not say.
+    routes: Answers<Route, bool>,
 }
 
 impl<'t> Deleter<'t> {
@@ -131,7 +137,8 @@ impl<'t> Deleter<'t> {
             doubt: 0,
             has_destroy: None,
             has_right: None,
-            local: AnsweredAddresses::default(),
+            local: Answers::default(),
+            routes: Answers::default(),
         }
     }
 
@@ -354,7 +361,7 @@ impl<'t> Deleter<'t> {
         let IpAddr::V4(address) = connection.local().address() else {
             return Some(true);
         };
-        if !sends_reset(connection.state) {
+        if address.is_loopback() || !sends_reset(connection.state) {
             return Some(true);
         }
         let addresses = &mut self.lookup.addresses;
@@ -393,8 +400,11 @@ impl<'t> Deleter<'t> {
         let IpAddr::V4(peer) = connection.peer().address() else {
             return Ok(());
         };
-        let (interface, mark) = (connection.interface(), connection.mark);
-        let may = self.lookup.addresses.may_reach(peer, interface, mark);
+        let route @ (peer, interface, mark) = (peer, connection.interface(), connection.mark);
+        let addresses = &mut self.lookup.addresses;
+        let may = self
+            .routes
+            .get(route, || addresses.may_reach(peer, interface, mark));
         may.then_some(()).ok_or(NoReset::NoRoute)
     }
 
