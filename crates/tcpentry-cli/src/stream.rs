@@ -2,11 +2,11 @@
 //! reads.
 //!
 //! The handlers of `signal_hook` restart a call that they interrupt, so that a write to a full pipe would outlast every
-//! signal but KILL. Where signals only set a flag, a write waits for room first, and gives up soon after the flag is set.
+//! signal but KILL. Where handlers only write down the signal, a write waits for room first, and gives up soon after one has come.
 
 use std::io::{self, Write};
 use std::os::fd::BorrowedFd;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -40,10 +40,10 @@ impl Write for Stderr {
     }
 }
 
-/// Makes writes to both give up soon after a flag is set that the handlers of signals set.
-pub(crate) fn give_up_after(flag: &Arc<AtomicBool>) {
+/// Makes writes to both give up soon after the number of a signal is written there, by its handler.
+pub(crate) fn give_up_after(signal: &Arc<AtomicUsize>) {
     // The handlers are installed once.
-    let _ = INTERRUPTED.set(Arc::clone(flag));
+    let _ = INTERRUPTED.set(Arc::clone(signal));
 }
 
 /// Returns true once a write has given up.
@@ -63,10 +63,10 @@ fn write(out: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
     Ok(rustix::io::write(out, some)?)
 }
 
-/// Waits until something can be written: without limit, or for a moment once the flag is set.
-fn await_room(out: BorrowedFd<'_>, interrupted: &AtomicBool) -> io::Result<()> {
+/// Waits until something can be written: without limit, or for a moment once a signal has come.
+fn await_room(out: BorrowedFd<'_>, interrupted: &AtomicUsize) -> io::Result<()> {
     loop {
-        let is_interrupted = interrupted.load(Ordering::Relaxed);
+        let is_interrupted = interrupted.load(Ordering::Relaxed) != 0;
         let patience = if gave_up() {
             Duration::ZERO
         } else if is_interrupted {
@@ -97,7 +97,7 @@ fn await_room(out: BorrowedFd<'_>, interrupted: &AtomicBool) -> io::Result<()> {
     }
 }
 
-static INTERRUPTED: OnceLock<Arc<AtomicBool>> = OnceLock::new();
+static INTERRUPTED: OnceLock<Arc<AtomicUsize>> = OnceLock::new();
 static GAVE_UP: AtomicBool = AtomicBool::new(false);
 static INTERRUPTED_AT: OnceLock<Instant> = OnceLock::new();
 static LAST_PROGRESS: Mutex<Option<Instant>> = Mutex::new(None);

@@ -2,6 +2,7 @@
 
 pub(crate) mod answer;
 mod ban;
+mod direct;
 pub(crate) mod duration;
 mod guard;
 pub(crate) mod habits;
@@ -79,7 +80,7 @@ pub(crate) enum Command {
 /// Prints one line for each socket, aligned on a terminal, tab-separated with raw numbers otherwise.
 /// Connections are what ss shows by default: neither listeners nor TIME_WAIT nor SYN_RECV. A filter in
 /// the language of ss, with more terms, selects among them: see the manual.
-#[derive(Debug, ClapArgs)]
+#[derive(Debug, Default, ClapArgs)]
 #[command(alias = "ls")]
 pub(crate) struct ListArgs {
     /// Select what matches: the words of ss(8), and host, port, pid, process, user, unit, container, idle, ...

@@ -8,7 +8,7 @@ use clap::{Command, FromArgMatches as _};
 use super::answer::Answer;
 use super::habits::{commands, foreign, tools};
 use super::line::Line;
-use super::{Args, definition, order};
+use super::{Args, definition, direct, order};
 
 /// The reason why there is nothing to run.
 pub(crate) enum Usage {
@@ -20,6 +20,14 @@ pub(crate) enum Usage {
 
 /// Reads the arguments of the process, the program's name first.
 pub(crate) fn read(typed: Vec<OsString>) -> Result<Args, Usage> {
+    match direct::read(&typed) {
+        Some(args) => Ok(args),
+        None => read_by_all(typed),
+    }
+}
+
+/// Reads the arguments of the process by the definition of all commands.
+pub(super) fn read_by_all(typed: Vec<OsString>) -> Result<Args, Usage> {
     // Made once: to make it takes longer than to delete a connection.
     let definition = definition();
     let line = arranged_by(&definition, typed).map_err(Usage::Answer)?;
@@ -64,6 +72,11 @@ fn arranged_by(definition: &Command, typed: Vec<OsString>) -> Result<Line, Answe
             return Err(answer);
         }
     }
+    in_our_words(definition, line)
+}
+
+/// Replaces what is another tool's in a line by what is ours.
+pub(super) fn in_our_words(definition: &Command, line: Line) -> Result<Line, Answer> {
     let name = line.command.clone();
     let command = name.and_then(|name| definition.find_subcommand(name));
     // `guard run` has options of its own: what one of its commands knows is none of another tool's.
@@ -94,7 +107,8 @@ fn help(definition: &Command, line: &Line) -> Result<Line, Answer> {
         .with_meant("", of_command(commands::nearest(&topic, names))))
 }
 
-fn has_option(command: &Command, option: &str) -> bool {
+/// Returns true for an option of this command, `--name` or `-n`.
+pub(super) fn has_option(command: &Command, option: &str) -> bool {
     let mut arguments = command.get_arguments();
     if let Some(long) = option.strip_prefix("--") {
         return arguments.any(|argument| argument.get_long() == Some(long));

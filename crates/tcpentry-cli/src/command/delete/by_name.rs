@@ -427,7 +427,7 @@ impl NamedDeletion<'_> {
         let may_carry = found.state != State::Listening && self.session.is_in_doubt();
         if !self.is_confirmed && may_carry {
             self.is_confirmed = confirm::not_a_terminal().is_none()
-                && confirm::confirm("Delete it anyway?", self.interrupt.flag());
+                && confirm::confirm("Delete it anyway?", self.interrupt);
             if !self.is_confirmed {
                 return Err(own_session::declined(found.pair));
             }

@@ -2,12 +2,12 @@
 
 use std::io::{self, IsTerminal, Write};
 use std::os::fd::AsFd;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::{Errno, retry_on_intr};
 use rustix::termios::{QueueSelector, tcflush};
 
+use super::interrupt::Interrupt;
 use crate::stream::Stderr;
 
 /// Returns the stream that keeps anybody from seeing the question and answering it, because it is not a terminal.
@@ -21,23 +21,17 @@ pub(crate) fn not_a_terminal() -> Option<&'static str> {
     }
 }
 
-/// Asks, and waits for a line. Anything but `y` or `yes`, in any case, is a no: also the end of input, and Ctrl-C, which sets
-/// `interrupted`.
-pub(crate) fn confirm(question: &str, interrupted: &AtomicBool) -> bool {
-    ask(question, io::stdin(), &mut Stderr, interrupted)
+/// Asks, and waits for a line. Anything but `y` or `yes`, in any case, is a no: also the end of input, and Ctrl-C.
+pub(crate) fn confirm(question: &str, interrupt: &Interrupt) -> bool {
+    ask(question, io::stdin(), &mut Stderr, interrupt)
 }
 
-fn ask(
-    question: &str,
-    input: impl AsFd,
-    output: &mut impl Write,
-    interrupted: &AtomicBool,
-) -> bool {
+fn ask(question: &str, input: impl AsFd, output: &mut impl Write, interrupt: &Interrupt) -> bool {
     // Anything typed before the question can't be its answer.
     let _ = tcflush(&input, QueueSelector::IFlush);
     let asked = write!(output, "{question} [y/N] ").and_then(|()| output.flush());
     let answer = match asked {
-        Ok(()) => read_line(input, interrupted),
+        Ok(()) => read_line(input, interrupt),
         Err(_) => None,
     };
     if answer.is_none() {
@@ -52,12 +46,12 @@ fn ask(
 }
 
 /// Reads the next line, which a terminal gives in one piece.
-fn read_line(input: impl AsFd, interrupted: &AtomicBool) -> Option<Vec<u8>> {
+fn read_line(input: impl AsFd, interrupt: &Interrupt) -> Option<Vec<u8>> {
     let tick = Timespec {
         tv_sec: 0,
         tv_nsec: 100_000_000,
     };
-    while !interrupted.load(Ordering::Relaxed) {
+    while !interrupt.is_set() {
         // A signal that comes before the call would not end it, so it has a time limit.
         match poll(&mut [PollFd::new(&input, PollFlags::IN)], Some(&tick)) {
             Ok(0) | Err(Errno::INTR) => {}
@@ -87,7 +81,7 @@ mod tests {
 
     /// Asks on this terminal, and returns the answer when this is typed after the question.
     fn answer_on(terminal: &Terminal, typed: &str) -> bool {
-        let interrupted = AtomicBool::new(false);
+        let interrupt = Interrupt::never();
         thread::scope(|scope| {
             let asking = scope.spawn(|| {
                 let mut output = terminal.inside();
@@ -95,7 +89,7 @@ mod tests {
                     "Delete 2 connections?",
                     terminal.inside(),
                     &mut output,
-                    &interrupted,
+                    &interrupt,
                 )
             });
             terminal.await_text("connections? [y/N] ");
@@ -136,11 +130,11 @@ mod tests {
             skip!("no seccomp filter can ask here what to do");
         }
         let terminal = Terminal::open();
-        let interrupted = AtomicBool::new(false);
+        let interrupt = Interrupt::never();
         let answered = thread::scope(|scope| {
             let asking = scope.spawn(|| {
                 let (input, mut output) = (terminal.inside(), terminal.inside());
-                seccomp::interrupting(&calls, || ask("Delete?", input, &mut output, &interrupted))
+                seccomp::interrupting(&calls, || ask("Delete?", input, &mut output, &interrupt))
             });
             terminal.await_text("[y/N] ");
             terminal.type_in("y\n");
@@ -169,14 +163,14 @@ mod tests {
     #[test]
     fn an_interruption_is_a_no() {
         let terminal = Terminal::open();
-        let interrupted = AtomicBool::new(false);
+        let interrupt = Interrupt::never();
         let yes = thread::scope(|scope| {
             let asking = scope.spawn(|| {
                 let mut output = terminal.inside();
-                ask("Delete?", terminal.inside(), &mut output, &interrupted)
+                ask("Delete?", terminal.inside(), &mut output, &interrupt)
             });
             terminal.await_text("[y/N] ");
-            interrupted.store(true, Ordering::Relaxed);
+            interrupt.receive(2);
             asking.join().unwrap()
         });
         assert!(!yes);

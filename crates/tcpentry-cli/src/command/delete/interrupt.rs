@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -14,11 +14,10 @@ use signal_hook::consts::{
 use crate::exit::Exit;
 use crate::stream;
 
-/// A flag that the handlers of these signals set: [`SIGNALS`], and those of real time.
+/// The last of these signals that came: of [`SIGNALS`], and those of real time.
 #[derive(Clone)]
 pub(crate) struct Interrupt {
-    flag: Arc<AtomicBool>,
-    /// The number of the signal that came last.
+    /// Its number, which its handler writes; 0 before the first.
     signal: Arc<AtomicUsize>,
 }
 
@@ -34,19 +33,15 @@ impl Interrupt {
         Self::but_for(&[SIGHUP, SIGABRT])
     }
 
-    /// Returns a flag that nothing sets: for what only looks.
+    /// Returns one that no signal sets: for what only looks.
     pub(crate) fn never() -> Self {
         Self {
-            flag: Arc::default(),
             signal: Arc::default(),
         }
     }
 
     fn but_for(except: &[i32]) -> Self {
-        let this = Self {
-            flag: Arc::default(),
-            signal: Arc::default(),
-        };
+        let this = Self::never();
         let ignored = std::fs::read_to_string("/proc/self/status");
         let ignored = ignored.map_or(0, |status| ignored_signals(&status));
         for signal in SIGNALS.into_iter().chain(REAL_TIME) {
@@ -54,19 +49,17 @@ impl Interrupt {
             if ignored & (1 << (signal - 1)) != 0 || except.contains(&signal) {
                 continue;
             }
-            // Where no handler can be installed, the signal ends the program at once. The number is stored before the
-            // flag that says it is there.
+            // Where no handler can be installed, the signal ends the program at once.
             let number = usize::try_from(signal).unwrap_or_default();
             let _ = signal_hook::flag::register_usize(signal, Arc::clone(&this.signal), number);
-            let _ = signal_hook::flag::register(signal, Arc::clone(&this.flag));
         }
-        stream::give_up_after(&this.flag);
+        stream::give_up_after(&this.signal);
         this
     }
 
     /// Returns true once a signal has arrived.
     pub(crate) fn is_set(&self) -> bool {
-        self.flag.load(Ordering::Relaxed)
+        self.signal.load(Ordering::Relaxed) != 0
     }
 
     /// Returns `Break` once a signal has arrived.
@@ -101,9 +94,10 @@ impl Interrupt {
         if stream::gave_up() { self.exit() } else { exit }
     }
 
-    /// Returns the flag itself, for a loop that polls it.
-    pub(crate) fn flag(&self) -> &AtomicBool {
-        &self.flag
+    /// Does what the handler of a signal does.
+    #[cfg(test)]
+    pub(super) fn receive(&self, signal: usize) {
+        self.signal.store(signal, Ordering::SeqCst);
     }
 }
 

@@ -275,7 +275,7 @@ impl Run<'_> {
             self.selector.attribution.get_mut(),
         )?;
         let question = preview::question(self.args, count);
-        if confirm::confirm(&question, self.interrupt.flag()) {
+        if confirm::confirm(&question, &self.interrupt) {
             Ok(())
         } else if self.interrupt.is_set() {
             Err(Stop::Interrupted)

@@ -195,7 +195,7 @@ impl FleetDeletion<'_> {
                 describe_hosts(plan.routed.len())
             ),
         };
-        if confirm::confirm(&question, self.interrupt.flag()) {
+        if confirm::confirm(&question, &self.interrupt) {
             Ok(())
         } else if self.interrupt.is_set() {
             Err(self.interrupt.exit())

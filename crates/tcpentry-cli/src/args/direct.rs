@@ -1,0 +1,117 @@
+//! The short way from words to commands and options: where the first word is a command that scripts and hooks run, and each option one
+//! of its own.
+//!
+//! To define all commands takes longer than to delete a connection, and touches twice as much memory. What is not understood
+//! here is read again with [all of them](super::read), which answers it.
+
+use std::ffi::OsString;
+
+use clap::{Args as ClapArgs, Command as Definition};
+
+use super::read::{has_option, in_our_words};
+use super::{Args, Command, ListArgs, order, with_repeatable_flags};
+
+/// Reads the arguments of the process; `None` where that takes more than the definition of one command.
+pub(super) fn read(typed: &[OsString]) -> Option<Args> {
+    match typed.get(1)?.to_str()? {
+        "list" => read_as("list", typed, Command::List),
+        "delete" => read_as("delete", typed, Command::Delete),
+        "ban" => read_as("ban", typed, Command::Ban),
+        _ => None,
+    }
+}
+
+fn read_as<A: ClapArgs>(
+    name: &'static str,
+    typed: &[OsString],
+    command: fn(A) -> Command,
+) -> Option<Args> {
+    let own = with_repeatable_flags(A::augment_args(Definition::new(name)));
+    if !typed[2..].iter().all(|word| is_own(&own, word)) {
+        return None;
+    }
+    let mut definition = Definition::new("tcpentry").subcommand(own);
+    definition.build();
+    let line = order::arrange(&definition, typed.to_vec());
+    let line = in_our_words(&definition, line).ok()?;
+    let matches = definition
+        .try_get_matches_from(line.into_arguments())
+        .ok()?;
+    let args = A::from_arg_matches(matches.subcommand_matches(name)?).ok()?;
+    Some(Args {
+        command: Some(command(args)),
+        list: ListArgs::default(),
+    })
+}
+
+/// Returns false for a word that may be an option of another command, or of another tool.
+fn is_own(command: &Definition, word: &OsString) -> bool {
+    let Some(word) = word.to_str() else {
+        return false;
+    };
+    if word.starts_with("--") {
+        let name = word.split('=').next().unwrap_or(word);
+        return word == "--" || has_option(command, name);
+    }
+    match word.strip_prefix('-') {
+        // What stands behind a letter may be its value, or another letter.
+        Some(letters) if letters.chars().count() > 1 => false,
+        Some(_) => word == "-" || has_option(command, word),
+        None => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::args::read::read_by_all;
+
+    fn typed(words: &str) -> Vec<OsString> {
+        words.split(' ').map(OsString::from).collect()
+    }
+
+    #[test]
+    fn both_ways_read_alike() {
+        for words in [
+            "tcpentry list",
+            "tcpentry list --json",
+            "tcpentry list -a --json --color never dst 10.0.0.1",
+            "tcpentry list -p -u -i --id state established",
+            "tcpentry list -N web -- sport = :80",
+            "tcpentry delete 127.0.0.1:1 127.0.0.1:2",
+            "tcpentry delete 127.0.0.1:1 -n 127.0.0.1:2",
+            "tcpentry delete --own-session --yes --max 3 dport 80",
+            "tcpentry delete --id 1/a 1/b -n",
+            "tcpentry delete -n -n 127.0.0.1 1 127.0.0.1 2",
+            "tcpentry delete --for 10m --rate 5/s dst 10.0.0.0/8",
+            "tcpentry ban 203.0.113.7",
+            "tcpentry ban 203.0.113.0/24 --port ssh,80 --linger 1m",
+        ] {
+            let typed = typed(words);
+            let all = read_by_all(typed.clone()).ok();
+            let direct = read(&typed);
+            assert_eq!(format!("{direct:?}"), format!("{all:?}"), "{words}");
+        }
+    }
+
+    #[test]
+    fn whatever_is_not_plain_is_read_by_all() {
+        for words in [
+            "tcpentry",
+            "tcpentry -a",
+            "tcpentry kill 1 2",
+            "tcpentry --json list",
+            "tcpentry list --help",
+            "tcpentry list -ap",
+            "tcpentry list -K dst 10.0.0.1",
+            "tcpentry list --interval 1s",
+            "tcpentry delete -F 4 1 2",
+            "tcpentry delete --max x port 80",
+            "tcpentry delete --interval 1s port 80",
+            "tcpentry list process -x",
+            "tcpentry ban --interval 1s 10.0.0.1",
+        ] {
+            assert!(read(&typed(words)).is_none(), "{words}");
+        }
+    }
+}
