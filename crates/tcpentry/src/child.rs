@@ -16,7 +16,7 @@ use rustix::net::{
     SendAncillaryMessage, SendFlags, Shutdown, SocketFlags, SocketType,
 };
 use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions};
-use rustix::thread::sched_yield;
+use rustix::thread::sched_getaffinity;
 
 use crate::sys;
 
@@ -176,17 +176,24 @@ pub(crate) fn send_with_descriptor(
 
 /// Tries again for as long as an answer usually takes: `EAGAIN` where there is none yet. A processor that has gone to sleep, above
 /// all a virtual one, wakes up later than that.
+///
+/// It does not yield the processor: where others run on it, their turn would take milliseconds, and who sleeps for the answer is
+/// woken at once.
 fn soon<T>(mut receive: impl FnMut() -> Result<T, Errno>) -> Result<T, Errno> {
+    let first = receive();
+    if !matches!(first, Err(Errno::AGAIN | Errno::INTR)) {
+        return first;
+    }
+    // The other end needs the only one that there is.
+    let is_alone = sched_getaffinity(None).is_ok_and(|processors| processors.count() < 2);
     let start = Instant::now();
-    loop {
+    while !is_alone && start.elapsed() < SOON {
         match receive() {
-            Err(Errno::AGAIN | Errno::INTR) if start.elapsed() < SOON => {}
-            Err(Errno::INTR) => return Err(Errno::AGAIN),
+            Err(Errno::AGAIN | Errno::INTR) => std::hint::spin_loop(),
             received => return received,
         }
-        // Where there is one processor, the other end needs it.
-        sched_yield();
     }
+    Err(Errno::AGAIN)
 }
 
 /// Waits until one of two descriptors can be read; `false` where none can in time.
