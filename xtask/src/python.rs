@@ -9,7 +9,7 @@ use crate::command::{self, cargo, program};
 use crate::namespace::Namespace;
 
 /// The folder of the package.
-const PACKAGE: &str = "bindings/python";
+pub(crate) const PACKAGE: &str = "bindings/python";
 
 /// The treatment of tools that are missing.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -63,11 +63,13 @@ pub(crate) fn run(tools: Tools) -> Result<()> {
     command::run(environment.tool("stubtest").args(["tcpentry", "--concise"]))
 }
 
-/// Builds the wheel of a release into a folder, with these flags for the compiler, from the sources at [`PLACE`].
-pub(crate) fn wheel(out: &Path, date: u64, flags: &str) -> Result<()> {
+/// Builds the wheel of a release into a folder, with these flags for the compiler, from the sources at [`PLACE`]; the file has the licences
+/// of the crates in it.
+pub(crate) fn wheel(out: &Path, date: u64, flags: &str, licences: &Path) -> Result<()> {
     let environment = Environment::find(Tools::Install)?;
     let build = environment.maturin(out, &["--release"]);
     let mut there = program(["unshare", "-m", "sh", "-ec", AT_PLACE, "sh", PLACE]);
+    there.arg(licences);
     there.arg(build.get_program()).args(build.get_args());
     there.env("SOURCE_DATE_EPOCH", date.to_string());
     command::run(there.env("RUSTFLAGS", flags))
@@ -75,9 +77,12 @@ pub(crate) fn wheel(out: &Path, date: u64, flags: &str) -> Result<()> {
 
 /// The path of the sources of a release's wheel, wherever they are: maturin writes it into the list of components.
 pub(crate) const PLACE: &str = "/run/tcpentry";
-/// The script that runs a command with the sources at a path below `/run`, which is its first argument.
+/// The script that runs a command with the sources at a path below `/run`, which is its first argument, and the licences of
+/// the crates in the place of those of a build that is for nobody else.
 const AT_PLACE: &str = r#"mount -t tmpfs tmpfs /run
-mkdir "$1"; mount --bind . "$1"; cd "$1"; shift
+licences=$(realpath "$2")
+mkdir "$1"; mount --bind . "$1"; cd "$1"; shift 2
+mount --bind "$licences" bindings/python/LICENSE-THIRD-PARTY
 exec "$@""#;
 
 /// A virtual environment with the tools of `requirements.txt`.

@@ -8,24 +8,46 @@ use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
 use crate::command;
+use crate::python;
 
 /// Returns the crates that program and C library contain, and the texts of their licences, each once; the folder is that of
 /// zig, with which the programs for other systems are linked.
 pub(super) fn third_party(zig: &Path) -> Result<String> {
+    let roots = ["tcpentry-cli", "iphlpapi"];
+    let mut list = of_crates(PROGRAM, "Cargo.toml", &roots)?;
+    for (name, path) in LINKED {
+        let path = zig.join(path);
+        let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+        list += &section(name, &text);
+    }
+    Ok(list)
+}
+
+/// Returns the crates that the module of the Python package contains, and the texts of their licences, each once.
+pub(super) fn of_wheel() -> Result<String> {
+    let manifest = format!("{}/Cargo.toml", python::PACKAGE);
+    of_crates(MODULE, &manifest, &["tcpentry-python"])
+}
+
+/// Returns the crates that these packages of a workspace contain, and the texts of their licences, each once. The title says what
+/// contains them.
+fn of_crates(title: &str, manifest: &str, roots: &[&str]) -> Result<String> {
     let mut ask = command::cargo([
         "metadata",
         "--format-version=1",
         "--locked",
         "--filter-platform=x86_64-unknown-linux-gnu",
+        "--manifest-path",
+        manifest,
     ]);
     let output = ask.output().context("cannot run cargo")?;
     if !output.status.success() {
         bail!("{}", String::from_utf8_lossy(&output.stderr).trim_end());
     }
     let metadata: Value = serde_json::from_slice(&output.stdout)?;
-    let mut list = String::from(HEAD);
+    let mut list = [title, HEAD].concat();
     let mut texts: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for package in compiled_in(&metadata)? {
+    for package in compiled_in(&metadata, roots)? {
         let of = |key: &str| package[key].as_str().unwrap_or("?");
         let name = format!("{} {}", of("name"), of("version"));
         list += &[&name, ": ", of("license"), "\n"].concat();
@@ -39,11 +61,6 @@ pub(super) fn third_party(zig: &Path) -> Result<String> {
     for (text, names) in texts {
         list += &section(&names.join(", "), &text);
     }
-    for (name, path) in LINKED {
-        let path = zig.join(path);
-        let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-        list += &section(name, &text);
-    }
     Ok(list)
 }
 
@@ -51,19 +68,15 @@ fn section(title: &str, text: &str) -> String {
     format!("\n\n==== {title}\n\n{}\n", text.trim_end())
 }
 
-/// Returns the packages of other authors that end in program or C library, in the order of their names.
-fn compiled_in(metadata: &Value) -> Result<Vec<&Value>> {
+/// Returns the packages of other authors that end in what these packages make, in the order of their names.
+fn compiled_in<'m>(metadata: &'m Value, roots: &[&str]) -> Result<Vec<&'m Value>> {
     let array = |value: &'_ Value| value.as_array().cloned().unwrap_or_default();
     let packages = metadata["packages"].as_array().context("no packages")?;
     let nodes = array(&metadata["resolve"]["nodes"]);
     let of = |id: &str| packages.iter().find(|package| package["id"] == *id);
     let mut waiting: Vec<String> = packages
         .iter()
-        .filter(|package| {
-            ["tcpentry-cli", "iphlpapi"]
-                .iter()
-                .any(|&it| package["name"] == *it)
-        })
+        .filter(|package| roots.iter().any(|&it| package["name"] == *it))
         .filter_map(|package| package["id"].as_str().map(str::to_owned))
         .collect();
     let mut seen = BTreeSet::new();
@@ -121,8 +134,9 @@ const LINKED: [(&str, &str); 2] = [
     ),
 ];
 
-const HEAD: &str = "\
-The program tcpentry and the library libiphlpapi contain Rust's standard library (MIT OR Apache-2.0; the Rust project,
+const PROGRAM: &str = "The program tcpentry and the library libiphlpapi contain";
+const MODULE: &str = "The module tcpentry._native contains";
+const HEAD: &str = " Rust's standard library (MIT OR Apache-2.0; the Rust project,
 copyright its contributors), and these crates. The texts of their licences follow.
 
 ";
