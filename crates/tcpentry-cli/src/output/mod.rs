@@ -1,6 +1,8 @@
 //! Output: for people aligned and coloured, for scripts as tabs or JSON.
 
 mod address;
+#[cfg(feature = "tui")]
+pub(crate) mod amount;
 mod cells;
 mod columns;
 mod container;

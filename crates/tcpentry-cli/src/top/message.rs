@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tcpentry::delete::Ending;
-use tcpentry::{Connection, Selection};
+use tcpentry::{Connection, Selection, State};
 
 use super::model::{
     Arranged, Arrangement, Deletability, Find, Frame, NotDeleted, PeerService, Resolved, Row,
@@ -186,7 +186,56 @@ pub(crate) struct PreviewBasis {
 pub(crate) struct DetailText {
     /// The command that deletes this connection and never another.
     pub(crate) command: Option<String>,
+    /// The sentence, which stands above the charts, or why there is none.
+    pub(crate) head: Vec<Section>,
+    /// The values that are charted; `None` where the connection could not be read.
+    pub(crate) reading: Option<DetailReading>,
     pub(crate) sections: Vec<Section>,
+    /// The counters in groups.
+    pub(crate) groups: Vec<Section>,
+    /// The counters by the kernel's names, which a key shows instead.
+    pub(crate) kernel: Vec<Section>,
+}
+
+/// The values of one reading that are charted, each `None` where it is unknown.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct DetailReading {
+    /// The time of the reading; of a recording, that at which it was made.
+    pub(crate) at: Instant,
+    pub(crate) rtt: Option<Duration>,
+    /// In segments.
+    pub(crate) congestion_window: Option<u64>,
+    /// In bytes per second, as the kernel has last measured it.
+    pub(crate) delivery_rate: Option<u64>,
+    /// The bytes so far that the peer has acknowledged.
+    pub(crate) bytes_acked: Option<u64>,
+    /// The bytes so far that have come.
+    pub(crate) bytes_received: Option<u64>,
+    pub(crate) send_queue: Option<u64>,
+    pub(crate) recv_queue: Option<u64>,
+    /// Of a listener: the connections that are not accepted yet.
+    pub(crate) accept_queue: Option<u64>,
+}
+
+impl DetailReading {
+    /// Returns the reading of a socket at this time of which only its row is known.
+    pub(crate) fn of_row(at: Instant, row: &Connection) -> Self {
+        let is_listener = row.state == State::Listening;
+        let queue = |bytes: u32| (!is_listener).then_some(u64::from(bytes));
+        let info = row.info.as_deref().filter(|_| !is_listener);
+        Self {
+            at,
+            // Zero: not measured yet.
+            rtt: info.map(|info| info.rtt).filter(|rtt| !rtt.is_zero()),
+            congestion_window: None,
+            delivery_rate: None,
+            bytes_acked: info.map(|info| info.bytes_acked),
+            bytes_received: info.map(|info| info.bytes_received),
+            send_queue: queue(row.send_queue),
+            recv_queue: queue(row.recv_queue),
+            accept_queue: is_listener.then_some(row.recv_queue.into()),
+        }
+    }
 }
 
 #[derive(Clone, Debug, Default, Eq, PartialEq)]

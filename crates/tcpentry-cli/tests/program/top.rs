@@ -247,6 +247,63 @@ fn the_details_open_with_why_it_is_slow_as_long_as_it_was_watched() {
     });
 }
 
+/// Returns the value now, the largest one and the chart of a name on the screen of details.
+fn charted<'s>(screen: &'s str, name: &str) -> Option<[&'s str; 3]> {
+    let mut lines = screen.lines();
+    let line = lines.find_map(|line| line.trim_start().strip_prefix(name))?;
+    let (now, rest) = line.trim_start().split_once("  ")?;
+    let (largest, chart) = rest.trim_start().split_once("  ")?;
+    Some([now, largest, chart.trim()])
+}
+
+#[test]
+fn the_chart_of_the_send_queue_grows_when_the_peer_does_not_read() {
+    isolated(|| {
+        let tmux = terminal!(100, 30);
+        let ends = tcp::connected();
+        let port = ends.server.local_addr().unwrap().port();
+        tmux.runs(&format!(
+            "LANG=C.UTF-8 {PROGRAM} top --interval 250ms dport = :{port}"
+        ));
+        tmux.await_text("1 selected");
+        tmux.press("Enter");
+        tmux.await_screen("nothing waits for a while", |screen| {
+            charted(screen, "send queue").is_some_and(|[now, largest, chart]| {
+                (now, largest) == ("0 B", "0 B") && chart.ends_with("⣀⣀")
+            })
+        });
+        fill(&ends.client);
+        let screen = tmux.await_screen("the queue is as long as it was", |screen| {
+            charted(screen, "send queue").is_some_and(|[now, largest, chart]| {
+                now != "0 B" && now == largest && chart.starts_with('⣀') && chart.ends_with('⣿')
+            })
+        });
+        assert!(
+            screen.contains("why it is slow, or does nothing\n    the peer is not reading: "),
+            "{screen}"
+        );
+        assert!(screen.contains(" s, since this was opened"), "{screen}");
+        // Nothing came, and that is known: it is no gap.
+        let [now, _, chart] = charted(&screen, "received").unwrap();
+        assert!(now == "0 B/s" && chart.ends_with('⣀'), "{screen}");
+
+        tmux.resize(200, 80);
+        let wide = tmux.await_text("agreed at the start");
+        assert!(wide.contains("round trip, smoothed"), "{wide}");
+        assert!(!wide.contains("other counters"), "each has a group: {wide}");
+        tmux.types("t");
+        let kernel = tmux.await_text("tcpi_snd_cwnd");
+        assert!(kernel.contains("TCPI_OPT_SACK"), "{kernel}");
+        assert!(!kernel.contains("agreed at the start"), "{kernel}");
+        drop(ends);
+        tmux.await_text(" s, not read since");
+        tmux.types("q");
+        tmux.await_screen("the table", |screen| screen.contains("STATE"));
+        tmux.types("q");
+        await_shell(&tmux);
+    });
+}
+
 #[test]
 fn whatever_is_pressed_but_y_deletes_nothing() {
     isolated(|| {
@@ -680,6 +737,65 @@ fn under_sudo_the_log_is_saved_as_who_called_it() {
 }
 
 #[test]
+fn under_sudo_the_settings_are_those_of_who_called_it() {
+    isolated(|| {
+        if !user::others() {
+            skip!("only one user is mapped here");
+        }
+        let tmux = terminal!(150, 24);
+        let folder = tmux.folder().to_owned();
+        let home = folder.join("home");
+        fs::create_dir(&home).unwrap();
+        chown(&home, Some(4033), Some(4033)).unwrap();
+        let accounts = fs::read_to_string("/etc/passwd").unwrap();
+        let account = format!("caller:x:4033:4033::{}:/bin/sh\n", home.display());
+        fs::write(folder.join("passwd"), accounts + &account).unwrap();
+        // As sudo(8) may leave it, XDG_CONFIG_HOME is root's.
+        let script = format!(
+            "mount --bind passwd /etc/passwd && export SUDO_UID=4033 SUDO_GID=4033 XDG_CONFIG_HOME={} && exec {PROGRAM} top",
+            folder.join("roots").display()
+        );
+        let start = format!("unshare -m sh -c '{script}'");
+        tmux.runs(&start);
+        tmux.await_text("sort: state ^");
+        tmux.types("oi");
+        tmux.types("W");
+        let file = home.join(".config/tcpentry/top.toml");
+        tmux.await_text(&format!("settings are kept in {}", file.display()));
+        tmux.types("q");
+        await_shell(&tmux);
+        let folders = file.ancestors().skip(1).take(2);
+        for (path, mode) in [(&*file, 0o600)]
+            .into_iter()
+            .chain(folders.map(|it| (it, 0o700)))
+        {
+            let made = fs::metadata(path).unwrap();
+            assert_eq!(
+                (made.uid(), made.gid(), made.mode() & 0o777),
+                (4033, 4033, mode),
+                "{}",
+                path.display()
+            );
+        }
+        assert!(!folder.join("roots").exists());
+        tmux.runs(&start);
+        tmux.await_text("sort: in v");
+        tmux.types("q");
+        await_shell(&tmux);
+        // Where they may not write, root's rights do not help.
+        chown(&home, Some(0), Some(0)).unwrap();
+        fs::remove_dir_all(home.join(".config")).unwrap();
+        tmux.runs(&start);
+        tmux.await_text("sort: state ^");
+        tmux.types("W");
+        tmux.await_text("ermission denied");
+        tmux.types("q");
+        await_shell(&tmux);
+        assert!(!home.join(".config").exists());
+    });
+}
+
+#[test]
 fn a_small_screen_has_the_state_and_the_peer() {
     isolated(|| {
         let tmux = terminal!(150, 30);
@@ -924,7 +1040,7 @@ fn the_busiest_is_at_the_top_until_the_cursor_is_moved() {
         // The one that is chosen now leaves the screen; neither the screen nor the cursor leaves its place.
         tmux.types("FF");
         tmux.press("Enter");
-        tmux.await_text("held by");
+        tmux.await_text("why it is slow");
         tmux.press("Escape");
         let one = chosen(&tmux.await_text(" STATE")).unwrap();
         let screen = send_until(&|ends| local(ends) != one, &|screen| !screen.contains(&one));

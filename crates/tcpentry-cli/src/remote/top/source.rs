@@ -139,15 +139,20 @@ impl RowSource for FleetSource {
         ))
     }
 
-    fn beyond(&self, key: RowKey, identity: &Identity) -> Option<Section> {
+    fn beyond(&self, key: RowKey, identity: Option<&Identity>) -> Section {
         let host = &self.streams[place_of(key)].host;
         let netns = self.netns;
         let program = self.deletion.ssh.program();
-        let why = format!("{program} {host} tcpentry why {netns}--id {identity}");
-        Some(Section {
-            title: "what is not read here: why it is slow, its buffers, timers and all counters",
-            lines: vec![(String::new(), why)],
-        })
+        let missing = "why it is slow, its congestion window, buffers, timers and other counters";
+        let mut lines = vec![(String::new(), missing.to_owned())];
+        if let Some(identity) = identity {
+            let why = format!("{program} {host} tcpentry why {netns}--id {identity}");
+            lines.push((String::new(), why));
+        }
+        Section {
+            title: "not read here",
+            lines,
+        }
     }
 
     fn resume(&mut self) {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use tcpentry::delete::Ending;
 use tcpentry::{Identity, Outcome};
 
-use super::super::message::SocketTarget;
+use super::super::message::{Section, SocketTarget};
 use super::super::model::{Deletability, NotDeleted, RowKey};
 use super::super::recording::{RecordedFrame, RecordingError, RecordingReader, RowPlacer};
 use super::source::{ForeignFrame, Polled, RowSource};
@@ -170,6 +170,17 @@ impl RowSource for FileSource {
 
     fn command(&self, _: RowKey, _: &Identity) -> Option<String> {
         None
+    }
+
+    fn beyond(&self, _: RowKey, _: Option<&Identity>) -> Section {
+        Section {
+            title: "not recorded",
+            lines: vec![(
+                String::new(),
+                "why it is slow, its congestion window, buffers, timers and other counters"
+                    .to_owned(),
+            )],
+        }
     }
 
     fn resume(&mut self) {

@@ -31,10 +31,8 @@ pub(crate) trait RowSource: Send {
     /// Returns the command that deletes this one and no other.
     fn command(&self, key: RowKey, identity: &Identity) -> Option<String>;
 
-    /// Describes what is known of it elsewhere, but not here.
-    fn beyond(&self, _: RowKey, _: &Identity) -> Option<Section> {
-        None
-    }
+    /// Describes what is not known of it here, and where it is known.
+    fn beyond(&self, key: RowKey, identity: Option<&Identity>) -> Section;
 
     /// Goes on after a pause.
     fn resume(&mut self) {}

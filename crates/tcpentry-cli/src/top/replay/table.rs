@@ -8,8 +8,8 @@ use tcpentry::filter::{Mentioned, Truth};
 use tcpentry::{Attribution, Filter, Identity, Selection, States, TcpTable};
 
 use super::super::message::{
-    DetailText, FilterProblem, PreviewBasis, PreviewItem, Section, SocketKind, SocketTarget,
-    Update, WorkerCommand,
+    DetailReading, DetailText, FilterProblem, PreviewBasis, PreviewItem, Section, SocketKind,
+    SocketTarget, Update, WorkerCommand,
 };
 use super::super::model::{Arrangement, Deletability, Find, Frame, Row, RowKey, Sorter};
 use super::super::worker::UpdateSender;
@@ -275,13 +275,6 @@ impl ForeignTable {
         let command = identity.and_then(|identity| source.command(target.key, identity));
         let rows = self.all.rows.iter();
         let row = rows.rev().find(|row| row.key == target.key);
-        let mut sections = Vec::new();
-        if let Some(command) = &command {
-            sections.push(Section {
-                title: "delete this connection, and no other",
-                lines: vec![(String::new(), command.clone())],
-            });
-        }
         let lines = row.into_iter().flat_map(|row| {
             let columns = TopColumn::all().iter();
             let columns = columns.filter(|column| **column != TopColumn::Count);
@@ -290,16 +283,27 @@ impl ForeignTable {
                 (title, column.text(row, &row.resolved))
             })
         });
-        let beyond = identity.and_then(|identity| source.beyond(target.key, identity));
-        let identity = identity.map(|it| ("identity".to_owned(), it.to_string()));
-        sections.push(Section {
-            title: "as it was read",
-            lines: lines.chain(identity).collect(),
+        let id = identity.map(|it| ("identity".to_owned(), it.to_string()));
+        let deletion = command.as_ref().map(|command| Section {
+            title: "delete this connection, and no other",
+            lines: vec![(String::new(), command.clone())],
         });
-        sections.extend(beyond);
+        let as_read = Section {
+            title: "as it was read",
+            lines: lines.chain(id).collect(),
+        };
+        let present = row.filter(|row| row.is_present());
+        let reading = present.map(|row| DetailReading::of_row(row.read_at, &row.to_connection()));
+        let details = DetailText {
+            command,
+            head: vec![source.beyond(target.key, identity)],
+            reading,
+            sections: deletion.into_iter().chain([as_read]).collect(),
+            ..DetailText::default()
+        };
         (self.send)(Update::Details {
             key: target.key,
-            details: Box::new(DetailText { command, sections }),
+            details: Box::new(details),
         });
     }
 

@@ -6,6 +6,7 @@ mod columns;
 mod confirmation;
 mod counts;
 mod deletion;
+mod detail_history;
 mod edit;
 mod filter;
 mod filter_entry;
@@ -40,6 +41,7 @@ use columns::ColumnChooser;
 pub(crate) use counts::Counts;
 use deletion::Deletions;
 pub(crate) use deletion::Preview;
+pub(crate) use detail_history::{ChartKind, DetailHistory};
 pub(crate) use edit::Edit;
 pub(crate) use filter::FilterLine;
 pub(crate) use focus::Focus;
@@ -193,7 +195,9 @@ impl Top {
             Update::Details { key, details } => {
                 let pane = self.details.as_mut().filter(|pane| pane.target.key == key);
                 if let Some(pane) = pane {
-                    pane.text = Some(details);
+                    // Reading a large table takes at most half of the time.
+                    let read_time = self.table.frame.read_time;
+                    pane.take(details, self.pace.interval.max(2 * read_time));
                 }
             }
             Update::Preview {
@@ -310,11 +314,7 @@ impl Top {
         let target = SocketTarget::from(row);
         self.outbox
             .push(WorkerCommand::Details(Some(target.clone())));
-        self.details = Some(DetailsPane {
-            target,
-            text: None,
-            scroll: Scroll::default(),
-        });
+        self.details = Some(DetailsPane::new(target));
         self.focus = Focus::Details;
     }
 
@@ -322,6 +322,13 @@ impl Top {
         self.details = None;
         self.outbox.push(WorkerCommand::Details(None));
         self.focus = Focus::Table;
+    }
+
+    /// Shows the counters by the kernel's names, or in groups.
+    pub(crate) fn toggle_kernel_names(&mut self) {
+        if let Some(pane) = &mut self.details {
+            pane.has_kernel_names = !pane.has_kernel_names;
+        }
     }
 
     pub(crate) fn arrange(&mut self, arrangement: Arrangement) {

@@ -1218,7 +1218,7 @@ fn details_are_those_of_the_connection_that_was_asked_about() {
         key,
         details: Box::new(DetailText {
             command: Some(command.to_owned()),
-            sections: Vec::new(),
+            ..DetailText::default()
         }),
     };
     desk.receive(details(key(2), "late"));

@@ -1,7 +1,10 @@
 //! A scrolled text that is shown instead of the table: the help, or the details of a connection.
 
+use std::time::Duration;
+
 use super::super::message::{DetailText, SocketTarget};
 use super::Focus;
+use super::detail_history::DetailHistory;
 
 /// The scroll position in a text.
 #[derive(Clone, Copy, Debug, Default)]
@@ -34,5 +37,26 @@ pub(crate) struct DetailsPane {
     pub(crate) target: SocketTarget,
     /// `None` until the worker has answered.
     pub(crate) text: Option<Box<DetailText>>,
+    pub(crate) history: DetailHistory,
+    /// Counters are shown by the kernel's names.
+    pub(crate) has_kernel_names: bool,
     pub(crate) scroll: Scroll,
+}
+
+impl DetailsPane {
+    pub(super) fn new(target: SocketTarget) -> Self {
+        Self {
+            target,
+            text: None,
+            history: DetailHistory::default(),
+            has_kernel_names: false,
+            scroll: Scroll::default(),
+        }
+    }
+
+    /// Takes what was read; that is done at this interval.
+    pub(super) fn take(&mut self, text: Box<DetailText>, interval: Duration) {
+        self.history.add(text.reading, interval);
+        self.text = Some(text);
+    }
 }

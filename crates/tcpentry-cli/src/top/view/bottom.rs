@@ -108,9 +108,10 @@ fn keys(top: &Top, signs: Signs) -> Vec<(&'static str, &'static str)> {
         },
         Focus::Details => &[
             ("d", "delete"),
-            ("c", "copy the command"),
-            ("Esc", "close"),
             (signs.up_down, "scroll"),
+            ("Esc", "close"),
+            ("c", "copy the command"),
+            ("t", kernel_names(top)),
         ],
         Focus::Help | Focus::Left => &[("Esc", "close"), (signs.up_down, "scroll")],
         Focus::Order => &[("letter", "sort by it"), ("Esc", "close")],
@@ -130,6 +131,14 @@ fn keys(top: &Top, signs: Signs) -> Vec<(&'static str, &'static str)> {
         keys.push(("h", "hold off"));
     }
     keys
+}
+
+/// Returns what the key for names of counters does.
+fn kernel_names(top: &Top) -> &'static str {
+    match &top.details {
+        Some(pane) if pane.has_kernel_names => "counters in groups",
+        _ => "names of tcp_info",
+    }
 }
 
 /// The number of spaces behind a key.

@@ -56,7 +56,7 @@ pub(crate) const HELP: &[(&str, &str)] = &[
     ),
     (
         "Enter  i",
-        "Show all details of the row, and the command that deletes it; expand a group",
+        "Show why the row is slow, charts of the time since then, all its counters (t: by the kernel's names), and the command that deletes it; expand a group",
     ),
     (
         "Tab",

@@ -3,6 +3,7 @@
 mod areas;
 mod bottom;
 mod cells;
+mod charts;
 mod choices;
 mod columns;
 mod details;

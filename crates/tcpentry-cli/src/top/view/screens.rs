@@ -6,11 +6,12 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossterm::event::KeyCode;
 use tcpentry::{Method, Pair, State};
 
+use super::super::message::{DetailReading, DetailText, Section, Update};
 use super::super::model::testing::{key, row_of};
 use super::super::model::{Deletability, HolderNames, Resolved, Row};
 use super::super::testing::Desk;
@@ -214,7 +215,152 @@ const SCENES: &[Scene] = &[
         desk.type_in("*");
         desk.open_preview(&[172]);
     }),
+    ("details of one that is not read", |desk| {
+        open_details(desk, kernel_details());
+        watch(desk, &kernel_details(), 98);
+    }),
+    ("details by the kernel's names, scrolled", |desk| {
+        open_details(desk, kernel_details());
+        watch(desk, &kernel_details(), 3);
+        desk.type_in("t");
+        desk.draw(80, 24);
+        desk.press(KeyCode::PageDown);
+    }),
+    ("details of a recorded row", |desk| {
+        let recorded = recorded_details();
+        open_details(desk, recorded.clone());
+        watch(desk, &recorded, 40);
+    }),
 ];
+
+fn open_details(desk: &mut Desk, details: DetailText) {
+    desk.press(KeyCode::Enter);
+    let key = desk.top.details.as_ref().unwrap().target.key;
+    let details = Box::new(details);
+    desk.receive(Update::Details { key, details });
+}
+
+/// Reads the connection for so many seconds, in which its peer does not read; for a while it was not looked at.
+fn watch(desk: &mut Desk, details: &DetailText, seconds: u64) {
+    let key = desk.top.details.as_ref().unwrap().target.key;
+    let start = desk.now;
+    for second in (1..=seconds).filter(|second| !(30..36).contains(second)) {
+        let all_taken = second.min(60);
+        let rest = second - all_taken;
+        let reading = details.reading.map(|first| DetailReading {
+            at: start + Duration::from_secs(second),
+            rtt: Some(Duration::from_micros(24_100 + second * second * 17 % 9_000)),
+            congestion_window: first.congestion_window.map(|_| 10 + all_taken / 3),
+            bytes_acked: Some(all_taken * 1_270_000),
+            send_queue: Some(if rest == 0 {
+                14_480
+            } else {
+                rest.min(26) * 145_000
+            }),
+            ..first
+        });
+        let details = Box::new(DetailText {
+            reading,
+            ..details.clone()
+        });
+        desk.receive(Update::Details { key, details });
+    }
+}
+
+fn sample_section(title: &'static str, lines: &[(&str, &str)]) -> Section {
+    let lines = lines.iter();
+    Section {
+        title,
+        lines: lines
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect(),
+    }
+}
+
+/// The details as the worker makes them.
+fn kernel_details() -> DetailText {
+    let why =
+        "the peer is not reading: 3.7 MB wait, its window is closed (for 38 s that were watched)";
+    let delete = "tcpentry delete --id 1/7f3c6a52-3f0e-4a35-9d0a-0f6a3f4b2c11/4026531840/1a2b/10.0.0.5:38112/10.0.9.1:8080";
+    DetailText {
+        command: Some(delete.to_owned()),
+        head: vec![sample_section(
+            "why it is slow, or does nothing",
+            &[("", why)],
+        )],
+        reading: Some(DetailReading {
+            at: Instant::now(),
+            rtt: None,
+            congestion_window: Some(10),
+            delivery_rate: Some(1_310_000),
+            bytes_acked: Some(0),
+            bytes_received: Some(0),
+            send_queue: Some(0),
+            recv_queue: Some(0),
+            accept_queue: None,
+        }),
+        sections: vec![
+            sample_section(
+                "held by",
+                &[("pid 20417", "python3"), ("command", "python3 feed.py")],
+            ),
+            sample_section("delete this connection, and no other", &[("", delete)]),
+        ],
+        groups: vec![
+            sample_section(
+                "time and path",
+                &[
+                    ("round trip, smoothed", "24.1 ms"),
+                    ("its variation", "3.20 ms"),
+                    ("path MTU", "1500 B"),
+                ],
+            ),
+            sample_section(
+                "sending",
+                &[
+                    ("congestion window", "30 segments"),
+                    ("slow start up to", "no limit"),
+                    ("window of the peer", "0 B"),
+                ],
+            ),
+            sample_section("loss", &[("sent again", "0 segments"), ("timeouts", "0")]),
+        ],
+        kernel: vec![sample_section(
+            "counters (struct tcp_info)",
+            &[
+                ("tcpi_rtt", "24.1ms"),
+                ("tcpi_rttvar", "3.2ms"),
+                ("tcpi_snd_cwnd", "30"),
+                ("TCPI_OPT_SACK", "yes"),
+            ],
+        )],
+    }
+}
+
+/// The details of a recording, which has fewer counters.
+fn recorded_details() -> DetailText {
+    let kernel = kernel_details();
+    DetailText {
+        command: None,
+        head: vec![sample_section(
+            "not recorded",
+            &[(
+                "",
+                "why it is slow, its congestion window, buffers, timers and other counters",
+            )],
+        )],
+        reading: kernel.reading.map(|reading| DetailReading {
+            congestion_window: None,
+            delivery_rate: None,
+            ..reading
+        }),
+        sections: vec![sample_section(
+            "as it was read",
+            &[("state", "close-wait"), ("local", "10.0.0.5:38112")],
+        )],
+        ..DetailText::default()
+    }
+}
 
 #[test]
 fn screens_are_as_they_were_looked_at() {

@@ -2,18 +2,18 @@
 
 use std::fmt;
 use std::io;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use tcpentry::connection::Details;
+use tcpentry::connection::{Details, Measure};
 use tcpentry::escape::escape_for_terminal;
 use tcpentry::process::{Owner, Owners, Process};
 use tcpentry::why::Watch;
-use tcpentry::{Connection, Error};
+use tcpentry::{Connection, Error, State};
 
-use super::super::message::{DetailText, Section, SocketTarget, Update};
+use super::super::message::{DetailReading, DetailText, Section, SocketTarget, Update};
 use super::names::search;
-use super::{WatchedNamespace, Worker};
-use crate::output::duration;
+use super::{WatchedNamespace, Worker, counters};
+use crate::output::{amount, duration};
 
 impl Worker {
     /// Sends the details of the connection for which they are shown.
@@ -39,64 +39,81 @@ impl Worker {
             format!("tcpentry delete {all}--id {id}")
         });
         let found = namespace.opened.table.details(&target.connection);
-        let why = found.as_ref().ok().map(|details| {
-            let now = Instant::now();
-            let watch = self.watch.get_or_insert_with(|| {
-                Watch::new(namespace.opened.table.retry_limits(), details, now)
-            });
-            watch.add(details, now);
-            cause(watch)
-        });
-        let mut from_kernel = kernel_sections(namespace, found);
-        let mut sections: Vec<_> = why.into_iter().collect();
-        sections.push(Section {
+        let now = Instant::now();
+        let mut text = DetailText {
+            command: command.clone(),
+            ..DetailText::default()
+        };
+        let mut from_kernel = Vec::new();
+        match found {
+            Ok(details) => {
+                let watch = self.watch.get_or_insert_with(|| {
+                    Watch::new(namespace.opened.table.retry_limits(), &details, now)
+                });
+                watch.add(&details, now);
+                text.head = vec![cause(watch)];
+                text.reading = Some(reading(&details, now));
+                let counters = counters::named(&details.counters);
+                text.groups = counters::grouped(&counters);
+                text.kernel = vec![counters::by_kernel_names(&counters)];
+                from_kernel = kernel_sections(namespace, &details);
+            }
+            Err(error) => text.head = vec![unread(&error)],
+        }
+        let owners = search(Owners::search().of_sockets(target.connection.inode));
+        text.sections.push(processes(&target.connection, owners));
+        text.sections.push(Section {
             title: "delete this connection, and no other",
             lines: vec![(
                 String::new(),
-                command.clone().unwrap_or_else(|| {
+                command.unwrap_or_else(|| {
                     "no command: /proc does not show the boot id of this machine".to_owned()
                 }),
             )],
         });
-        let owners = search(Owners::search().of_sockets(target.connection.inode));
-        sections.push(processes(&target.connection, owners));
         let cgroup = self.names.cgroup(&target.connection);
         let cgroup = cgroup.map(|path| line("cgroup", escape_for_terminal(path.as_bytes())));
         if let Some(first) = from_kernel.first_mut() {
             first.lines.extend(cgroup);
         }
-        sections.extend(from_kernel);
-        DetailText { command, sections }
+        text.sections.extend(from_kernel);
+        text
+    }
+}
+
+/// Says why nothing is known any more.
+fn unread(error: &Error) -> Section {
+    Section {
+        title: "connection",
+        lines: vec![line(error.outcome(), error.cause())],
+    }
+}
+
+/// Picks out what is charted.
+fn reading(details: &Details, at: Instant) -> DetailReading {
+    let counter = |name| match details.counter(name) {
+        Some(Measure::Count(number) | Measure::BytesPerSecond(number)) => Some(number),
+        _ => None,
+    };
+    DetailReading {
+        // A listener has one for those to come.
+        congestion_window: counter("snd_cwnd")
+            .filter(|_| details.connection.state != State::Listening),
+        delivery_rate: counter("delivery_rate"),
+        ..DetailReading::of_row(at, &details.connection)
     }
 }
 
 /// Describes what holds the connection up, as far as it was watched.
 fn cause(watch: &Watch) -> Section {
-    let diagnosis = watch.diagnosis();
-    let mut lines = vec![(String::new(), diagnosis.to_string())];
-    if diagnosis.watched >= Duration::from_secs(1) {
-        lines.push(line("watched", duration(diagnosis.watched)));
-    }
     Section {
         title: "why it is slow, or does nothing",
-        lines,
+        lines: vec![(String::new(), watch.diagnosis().to_string())],
     }
 }
 
-/// Describes what the kernel reports of the connection.
-fn kernel_sections(
-    namespace: &mut WatchedNamespace,
-    details: Result<Details, Error>,
-) -> Vec<Section> {
-    let details = match details {
-        Ok(details) => details,
-        Err(error) => {
-            return vec![Section {
-                title: "connection",
-                lines: vec![line(error.outcome(), error.cause())],
-            }];
-        }
-    };
+/// Describes what the kernel reports of the connection beside its counters.
+fn kernel_sections(namespace: &mut WatchedNamespace, details: &Details) -> Vec<Section> {
     let now = &details.connection;
     let mut lines = vec![
         line("state", now.state),
@@ -112,7 +129,8 @@ fn kernel_sections(
     }
     if let Some(timer) = details.timer {
         let (kind, expires, times) = (timer.kind, timer.expires, timer.retransmits);
-        let text = format_args!("{kind}, expires in {expires:?}, expired {times} times before");
+        let expires = amount::time(expires);
+        let text = format!("{kind}, expires in {expires}, expired {times} times before");
         lines.push(line("timer", text));
     }
     if let Some(interface) = now.interface() {
@@ -147,13 +165,14 @@ fn kernel_sections(
         lines,
     }];
     if let Some(memory) = details.memory {
-        let of = |taken: u32, limit: u32| format!("{taken} of {limit} B");
+        let bytes = |count: u32| amount::bytes(count.into());
+        let of = |taken: u32, limit: u32| format!("{} of {}", bytes(taken), bytes(limit));
         sections.push(Section {
             title: "memory",
             lines: vec![
                 line("receive buffer", of(memory.receive, memory.receive_limit)),
                 line("send buffer", of(memory.send, memory.send_limit)),
-                line("backlog", format_args!("{} B", memory.backlog)),
+                line("backlog", bytes(memory.backlog)),
                 line(
                     "drops",
                     memory
@@ -163,13 +182,6 @@ fn kernel_sections(
             ],
         });
     }
-    let counters = details.counters.iter();
-    sections.push(Section {
-        title: "counters (struct tcp_info)",
-        lines: counters
-            .map(|counter| line(counter.name, counter.value))
-            .collect(),
-    });
     sections
 }
 

@@ -2,6 +2,7 @@
 //!
 //! It never waits for the screen, nor the screen for it. An urgent command interrupts a dump.
 
+mod counters;
 mod deletion;
 mod details;
 mod held;
