@@ -10,7 +10,7 @@ use tcpentry_testkit::tcp;
 use tcpentry_testkit::tmux::Tmux;
 use tcpentry_testkit::{isolated, skip, until};
 
-use crate::util::{Run, connections, is_alive, program, run, with_input};
+use crate::util::{Run, connections, fill, is_alive, program, run, with_input};
 
 /// A folder that is removed at the end of a test.
 struct Folder(PathBuf);
@@ -162,6 +162,9 @@ fn in_a_replay_nothing_can_be_deleted_and_the_screen_says_so() {
         tmux.press("Escape");
         tmux.press("Enter");
         let details = tmux.await_text("as it was read");
+        assert!(details.contains("not recorded"), "{details}");
+        assert!(details.contains("  send queue"), "{details}");
+        assert!(!details.contains("cwnd"), "{details}");
         assert!(!details.contains("tcpentry delete"), "{details}");
         tmux.press("Escape");
         tmux.types("/process x");
@@ -249,5 +252,61 @@ fn a_recording_goes_on_until_its_reader_is_gone_and_a_full_disk_is_told() {
             limited.err
         );
         assert!(limited.out.contains("STATE"), "the screen is shown");
+    });
+}
+
+const RECIPES: &str = include_str!("../../../../docs/recipes.md");
+
+#[test]
+fn the_recipe_for_a_bug_report_works_word_by_word() {
+    isolated(|| {
+        for tool in ["jq", "gzip"] {
+            if Command::new(tool).arg("--version").output().is_err() {
+                skip!("no {tool}");
+            }
+        }
+        let folder = Folder::new("recipe");
+        let listener = tcp::listen(tcp::loopback(5432));
+        let ends = tcp::connect_to(&listener);
+        fill(&ends.client);
+        let (_, section) = RECIPES
+            .split_once("## What top saw, for a bug report")
+            .unwrap();
+        let section = section.split("\n## ").next().unwrap();
+        let commands = section.lines().filter_map(|line| line.strip_prefix("$ "));
+        let commands: Vec<_> = commands.collect();
+        assert_eq!(commands.len(), 6);
+        let outputs = commands.into_iter().map(|command| {
+            // One frame, of this host.
+            let command = command
+                .replace("sudo ", "")
+                .replace("timeout 5m ", "")
+                .replace("--on web1 ", "");
+            let program = env!("CARGO_BIN_EXE_tcpentry");
+            let script = format!("tcpentry() {{ {program} \"$@\" --once; }}\n{command}");
+            let mut shell = Command::new("sh");
+            shell.args(["-c", &script]).current_dir(&folder.0);
+            shell.envs([("COLUMNS", "120"), ("LINES", "20")]);
+            let output = shell.stdin(Stdio::null()).output().unwrap();
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert!(
+                output.status.success() && said.is_empty(),
+                "{command}: {said}"
+            );
+            String::from_utf8(output.stdout).unwrap()
+        });
+        let outputs: Vec<_> = outputs.collect();
+        let peer = "127.0.0.1:5432";
+        for replayed in [&outputs[3], &outputs[4]] {
+            assert!(
+                replayed.contains("1 selected") && replayed.contains(peer),
+                "{replayed}"
+            );
+        }
+        let found = outputs[5].trim();
+        assert!(
+            found.contains(peer) && found.lines().count() == 1,
+            "{found}"
+        );
     });
 }
