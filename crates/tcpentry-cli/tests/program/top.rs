@@ -275,7 +275,9 @@ fn the_chart_of_the_send_queue_grows_when_the_peer_does_not_read() {
         fill(&ends.client);
         let screen = tmux.await_screen("the queue is as long as it was", |screen| {
             charted(screen, "send queue").is_some_and(|[now, largest, chart]| {
-                now != "0 B" && now == largest && chart.starts_with('⣀') && chart.ends_with('⣿')
+                // Both are of the queue, which shrinks a little once it is full.
+                let are_long = [now, largest].iter().all(|it| it.ends_with("MB"));
+                are_long && chart.starts_with('⣀') && chart.ends_with('⣿')
             })
         });
         assert!(

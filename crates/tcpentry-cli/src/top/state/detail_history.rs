@@ -31,6 +31,20 @@ impl ChartKind {
         Self::RecvQueue,
         Self::AcceptQueue,
     ];
+
+    /// Returns true where a reading has the counters of it.
+    const fn is_in(self, reading: &DetailReading) -> bool {
+        match self {
+            Self::RoundTrip => reading.rtt.is_some(),
+            Self::CongestionWindow => reading.congestion_window.is_some(),
+            Self::DeliveryRate => reading.delivery_rate.is_some(),
+            Self::Sent => reading.bytes_acked.is_some(),
+            Self::Received => reading.bytes_received.is_some(),
+            Self::SendQueue => reading.send_queue.is_some(),
+            Self::RecvQueue => reading.recv_queue.is_some(),
+            Self::AcceptQueue => reading.accept_queue.is_some(),
+        }
+    }
 }
 
 /// The values of a kind, each `None` where it is unknown.
@@ -52,6 +66,8 @@ pub(crate) struct DetailHistory {
     last: Option<DetailReading>,
     /// The time at which steps begin; it stays, so that a chart moves on without changing its shape.
     base: Option<Instant>,
+    /// The kinds of which a reading had the counters.
+    is_read: [bool; ChartKind::ALL.len()],
     /// The time between readings.
     interval: Duration,
     /// Older ones were dropped.
@@ -84,6 +100,9 @@ impl DetailHistory {
         self.base.get_or_insert(reading.at);
         let before = self.points.back().map(|it| it.at);
         let from = before.filter(|before| reading.at - *before <= longest);
+        for kind in ChartKind::ALL {
+            self.is_read[kind as usize] |= kind.is_in(&reading);
+        }
         let values = values(&reading, self.last.as_ref().filter(|_| from.is_some()));
         self.points.push_back(Point {
             from,
@@ -105,15 +124,15 @@ impl DetailHistory {
         }
     }
 
-    /// Returns the values of a kind in at most so many steps of time; `None` where none of them is known.
+    /// Returns the values of a kind in so many steps of time; `None` where the counters of it are not read.
     pub(crate) fn series(&self, kind: ChartKind, count: usize) -> Option<Series> {
-        let last = self.points.back()?;
+        let last = self.points.back().filter(|_| self.is_read[kind as usize])?;
         let base = self.base?;
         let value = |point: &Point| point.values[kind as usize];
         let known = self.points.iter().filter_map(value);
         let largest = known.fold(None, |most: Option<f32>, it| {
             Some(most.map_or(it, |most| most.max(it)))
-        })?;
+        });
         let step = self.step(count);
         let place = |at: Instant| at.saturating_duration_since(base).as_nanos() / step.as_nanos();
         let end = place(last.at);
@@ -136,7 +155,7 @@ impl DetailHistory {
         Some(Series {
             steps,
             now: value(last),
-            largest: Some(largest),
+            largest,
         })
     }
 
@@ -161,7 +180,12 @@ fn values(
     let moved = |of: fn(&DetailReading) -> Option<u64>| of(reading)?.checked_sub(of(before?)?);
     let rate = |of| Some(number(moved(of))? / since?);
     ChartKind::ALL.map(|kind| match kind {
-        ChartKind::RoundTrip => reading.rtt.map(|rtt| rtt.as_secs_f32()),
+        // It is measured where something is acknowledged, and kept by the kernel as long as nothing is.
+        ChartKind::RoundTrip => {
+            let is_measured = moved(|it| it.bytes_acked).is_some_and(|bytes| bytes > 0);
+            let rtt = reading.rtt.filter(|_| is_measured);
+            rtt.map(|rtt| rtt.as_secs_f32())
+        }
         ChartKind::CongestionWindow => number(reading.congestion_window),
         // The kernel keeps the last measure for ever.
         ChartKind::DeliveryRate => match moved(|it| it.bytes_acked) {
@@ -245,6 +269,18 @@ mod tests {
             delivery[2..],
             [None, Some(9_000.0), Some(0.0), Some(9_000.0)]
         );
+        // Nor is the round trip of the last acknowledgement.
+        let trip = history.series(ChartKind::RoundTrip, 6).unwrap();
+        assert_eq!(
+            trip.steps[2..]
+                .iter()
+                .map(Option::is_some)
+                .collect::<Vec<_>>(),
+            [false, true, false, true]
+        );
+        let first = self::history(Instant::now(), &readings[..1]);
+        let trip = first.series(ChartKind::RoundTrip, 1).unwrap();
+        assert_eq!((trip.now, trip.largest), (None, None), "not measured since");
         for unknown in [ChartKind::CongestionWindow, ChartKind::Received] {
             assert_eq!(history.series(unknown, 6), None, "{unknown:?}");
         }

@@ -20,6 +20,8 @@ pub(super) fn lines(
 ) -> Vec<Line<'static>> {
     let is_narrow = columns < MIN_COLUMNS_BESIDE;
     let room = columns.saturating_sub(if is_narrow { INDENT } else { INDENT + LEGEND });
+    // Far from its legend it would be nobody's.
+    let room = room.min(MAX_CHART);
     let tall = if height >= MIN_HEIGHT_OF_TALL { 2 } else { 1 };
     let mut lines = Vec::new();
     for kind in ChartKind::ALL {
@@ -113,6 +115,8 @@ fn format(kind: ChartKind, value: f32) -> String {
     }
 }
 
+/// The width of a chart at most.
+const MAX_CHART: usize = 100;
 /// The spaces before a line.
 const INDENT: usize = 2;
 /// The widths of the parts of a legend.
