@@ -25,6 +25,8 @@ pub(crate) enum WorkerCommand {
         text: String,
         typing: bool,
     },
+    /// Go to another frame of a replay.
+    Seek(SeekStep),
     ShowKind(SocketKind),
     /// Show all network namespaces, or those named on the command line.
     AllNamespaces(bool),
@@ -56,6 +58,15 @@ pub(crate) enum WorkerCommand {
     },
     /// Hold nobody off any more.
     EndHolds,
+}
+
+/// A way to another frame of a replay.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum SeekStep {
+    FrameBefore,
+    NextFrame,
+    MinuteBack,
+    MinuteOn,
 }
 
 /// The states shown where the filter names none.

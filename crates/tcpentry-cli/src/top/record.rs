@@ -1,8 +1,9 @@
 //! `--record` and `--replay`: the file, the screen or none, and what became of it.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, BufWriter, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, Seek as _, Write};
 use std::path::Path;
+use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
 
@@ -13,7 +14,7 @@ use super::elsewhere::show_elsewhere;
 use super::kept::ReadSettings;
 use super::message::Update;
 use super::recording::{
-    FrameRecorder, RecordingFailure, RecordingHead, RecordingReader, describe_failure,
+    FileAt, FrameRecorder, RecordingFailure, RecordingHead, RecordingReader, describe_failure,
 };
 use super::replay::{FileSource, OwnFilter};
 use super::save::create_new;
@@ -148,30 +149,42 @@ pub(super) fn replay(args: &TopArgs, kept: &ReadSettings, file: &Path) -> Exit {
         return Exit::Usage;
     }
     let name = name(file, "standard input");
-    let input: io::Result<Box<dyn BufRead + Send>> = if is_stdin {
+    let input = if is_stdin {
         // The terminal takes its place.
         rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), 3)
-            .map(|input| Box::new(BufReader::new(File::from(input))) as _)
+            .map(File::from)
             .map_err(io::Error::from)
     } else {
-        File::open(file).map(|input| Box::new(BufReader::new(input)) as _)
+        File::open(file)
     };
-    let input = match input {
-        Ok(input) => input,
+    let (input, start) = match input {
+        Ok(mut input) => {
+            // A file that was redirected may have been read up to somewhere.
+            let start = input.stream_position().unwrap_or_default();
+            (input, start)
+        }
         Err(error) => {
             print_error(&format!("cannot read {name}: {error}"));
             return Exit::Failed;
         }
     };
+    let file = Arc::new(input);
+    // What is read from a pipe can't be read again.
+    let is_file = file.metadata().is_ok_and(|it| it.is_file());
+    let input: Box<dyn BufRead + Send> = if is_file {
+        Box::new(FileAt::buffered(Arc::clone(&file), start))
+    } else {
+        Box::new(BufReader::new(Arc::clone(&file)))
+    };
     let opened = RecordingReader::open(input, name.clone());
     let (head, reader) = match opened {
-        Ok(opened) => opened,
+        Ok((head, reader)) => (head, reader.with_offset(start)),
         Err(error) => {
             print_error(&error.to_string());
             return Exit::Failed;
         }
     };
-    let (source, failure) = match FileSource::start(reader, name) {
+    let (source, failure) = match FileSource::start(reader, is_file.then_some(file), name) {
         Ok(source) => source,
         Err(error) => {
             print_error(&format!("cannot start a thread: {error}"));

@@ -234,6 +234,7 @@ pub(super) fn initial_state(
     if has_hosts {
         top.columns.offer_hosts();
     }
+    top.is_replay = args.replay.is_some();
     top.kind = settings.kind;
     top.palette = kept
         .theme

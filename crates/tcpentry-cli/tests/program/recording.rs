@@ -255,6 +255,74 @@ fn a_recording_goes_on_until_its_reader_is_gone_and_a_full_disk_is_told() {
     });
 }
 
+/// Returns a recording of so many frames, far apart, each of a connection more than the one before.
+fn growing(count: u64) -> String {
+    let mut lines =
+        vec!["{\"recording\":1,\"interval_ms\":1000,\"shown\":\"connections\"}".to_owned()];
+    for number in 1..=count {
+        let at = number * 3_600_000_000;
+        lines.push(format!(
+            "{{\"frame\":{number},\"time\":\"2026-11-30T14:02:{number:02}Z\",\"at_us\":{at},\"rows\":{number}}}"
+        ));
+        lines.extend((1..=number).map(|row| {
+            format!(
+                "{{\"state\":\"established\",\"cookie\":\"{row:x}\",\"local_address\":\"192.0.2.1\",\"local_port\":443,\
+                 \"peer_address\":\"198.51.100.1\",\"peer_port\":{row}}}"
+            )
+        }));
+    }
+    lines.join("\n") + "\n"
+}
+
+#[test]
+fn a_replay_goes_back_and_on_by_keys_and_a_pipe_says_that_it_does_not() {
+    let tmux = match Tmux::start(150, 20) {
+        Ok(tmux) => tmux,
+        Err(reason) => skip!("{reason}"),
+    };
+    let program = env!("CARGO_BIN_EXE_tcpentry");
+    let folder = Folder::new("seek");
+    let file = folder.file("a");
+    fs::write(&file, growing(9)).unwrap();
+    tmux.runs(&format!("{program} top --replay {file}"));
+    tmux.await_text("frame 1 of 9, 14:02:01 UTC, replay of ");
+    for (key, number) in [
+        (".", 2),
+        (".", 3),
+        (",", 2),
+        ("]", 3),
+        ("]", 4),
+        ("[", 3),
+        (",", 2),
+    ] {
+        tmux.types(key);
+        let screen = tmux.await_text(&format!("frame {number} of 9, 14:02:0{number} UTC"));
+        assert!(
+            screen.starts_with(&format!("tcpentry  {number} connections")),
+            "{key}: {screen}"
+        );
+        assert!(screen.contains("paused"), "{key}: {screen}");
+    }
+    // Also with the details open, which are those of the same connection.
+    tmux.press("Enter");
+    tmux.await_text("not recorded");
+    tmux.types("..");
+    tmux.await_text("frame 4 of 9");
+    tmux.press("Escape");
+    tmux.await_text("STATE");
+    tmux.types("q");
+    until("it ends", || tmux.knows("alternate_on") == "0");
+
+    tmux.runs(&format!("clear; cat {file} | {program} top --replay -"));
+    tmux.await_text("frame 1, 14:02:01 UTC, replay of standard input");
+    tmux.types(".");
+    tmux.await_text("frame 2, 14:02:02 UTC");
+    tmux.types(",");
+    tmux.await_text("frame 2, 14:02:02 UTC, this is no file: it can't go back");
+    tmux.types("q");
+    until("it ends", || tmux.knows("alternate_on") == "0");
+}
+
 const RECIPES: &str = include_str!("../../../../docs/recipes.md");
 
 #[test]

@@ -90,6 +90,7 @@ impl RowSource for FleetSource {
                 (false, left) => left.max(LOOK_INTERVAL),
             },
             is_over: self.is_once && !has_more,
+            is_seeking: false,
         }
     }
 

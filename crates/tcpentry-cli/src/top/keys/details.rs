@@ -21,6 +21,7 @@ pub(super) fn press(top: &mut Top, key: KeyEvent, now: Instant) {
                 top.notify("copied, if the terminal permits it (OSC 52)", now);
             }
         }
+        (KeyCode::Char('p'), None) => top.toggle_pause(),
         (KeyCode::Char('t'), None) => top.toggle_kernel_names(),
         (KeyCode::Char('d') | KeyCode::Delete, None) => {
             let target = pane.target.clone();

@@ -22,6 +22,7 @@ use std::time::Instant;
 
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
+use super::message::SeekStep;
 use super::state::{Focus, TerminalRequest, Top};
 use super::view::Areas;
 
@@ -75,6 +76,11 @@ fn press(top: &mut Top, key: KeyEvent, now: Instant) {
             top.end_holds(now);
             return top.stop_deletion(now);
         }
+        KeyCode::Char(key) if matches!(top.focus, Focus::Table | Focus::Details) => {
+            if let Some(step) = seek_step(key) {
+                return top.seek(step, now);
+            }
+        }
         _ => {}
     }
     match top.focus {
@@ -91,6 +97,17 @@ fn press(top: &mut Top, key: KeyEvent, now: Instant) {
         Focus::Log => log::press(top, key),
         Focus::Save => save::press(top, key),
     }
+}
+
+/// Returns the way to another frame that a key stands for.
+const fn seek_step(key: char) -> Option<SeekStep> {
+    Some(match key {
+        ',' => SeekStep::FrameBefore,
+        '.' => SeekStep::NextFrame,
+        '[' => SeekStep::MinuteBack,
+        ']' => SeekStep::MinuteOn,
+        _ => return None,
+    })
 }
 
 /// Inserts pasted text into the line being edited, and never treats it as keys. A line break becomes a space.

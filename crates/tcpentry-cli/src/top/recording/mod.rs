@@ -7,6 +7,7 @@ mod placer;
 mod reader;
 mod recorder;
 mod row;
+mod seekable;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -16,6 +17,7 @@ pub(crate) use placer::{IdentifiedRow, RowPlacer};
 pub(crate) use reader::{RecordedFrame, RecordingError, RecordingReader};
 pub(crate) use recorder::{FrameRecorder, RecordingFailure, describe_failure};
 pub(crate) use row::RowFields;
+pub(crate) use seekable::{FileAt, FrameIndex};
 
 use super::message::SocketKind;
 use super::model::Baseline;
@@ -100,6 +102,20 @@ impl FrameHead {
     /// Returns the time from the first frame to this one.
     pub(crate) fn at(&self) -> Duration {
         Duration::from_micros(self.at_us).min(LONGEST)
+    }
+
+    /// Returns the time of day at which it was made, `14:02:11`, where that is told.
+    pub(crate) fn clock(&self) -> Option<&str> {
+        let (_, clock) = self.time.split_once('T')?;
+        let clock = clock.get(..8)?;
+        let is_digit = |place: usize, byte: u8| match place {
+            2 | 5 => byte == b':',
+            _ => byte.is_ascii_digit(),
+        };
+        let mut bytes = clock.bytes().enumerate();
+        bytes
+            .all(|(place, byte)| is_digit(place, byte))
+            .then_some(clock)
     }
 
     /// Returns the time that reading took.

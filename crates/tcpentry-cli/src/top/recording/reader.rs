@@ -1,9 +1,13 @@
 //! Reading a recording, which may be cut off, damaged, or something else.
 
 use std::fmt;
+use std::fs::File;
 use std::io::BufRead;
+use std::sync::Arc;
+use std::time::Duration;
 
 use super::row::RecordedRow;
+use super::seekable::{FileAt, FramePlace};
 use super::{FORMAT, FrameHead, RecordingHead};
 use crate::lines::{self, LineRead};
 
@@ -15,6 +19,8 @@ pub(crate) struct RecordingReader {
     line: Vec<u8>,
     /// The number of the line.
     number: u64,
+    /// The bytes that have been read.
+    offset: u64,
     /// The largest number of rows of one frame.
     most_rows: u64,
 }
@@ -52,6 +58,7 @@ impl RecordingReader {
             name,
             line: Vec::new(),
             number: 0,
+            offset: 0,
             most_rows: MOST_ROWS,
         };
         if !reader.read_line()? {
@@ -72,6 +79,39 @@ impl RecordingReader {
         Ok((head, reader))
     }
 
+    /// Returns a reader of this file from a place of it on.
+    pub(crate) fn at(file: &Arc<File>, name: String, place: FramePlace) -> Self {
+        Self {
+            input: Box::new(FileAt::buffered(Arc::clone(file), place.offset)),
+            name,
+            line: Vec::new(),
+            number: place.lines,
+            offset: place.offset,
+            most_rows: MOST_ROWS,
+        }
+    }
+
+    /// Returns another reader of its file, at the place where this one is.
+    pub(crate) fn at_same_place(&self, file: &Arc<File>) -> Self {
+        Self::at(file, self.name.clone(), self.place(Duration::ZERO))
+    }
+
+    /// Counts offsets from this one on, at which its input begins in the file.
+    pub(crate) fn with_offset(self, start: u64) -> Self {
+        Self {
+            offset: self.offset + start,
+            ..self
+        }
+    }
+
+    const fn place(&self, at: Duration) -> FramePlace {
+        FramePlace {
+            offset: self.offset,
+            lines: self.number,
+            at,
+        }
+    }
+
     /// Limits the number of rows of a frame.
     pub(crate) fn with_rows_up_to(self, most_rows: u64) -> Self {
         Self { most_rows, ..self }
@@ -79,6 +119,31 @@ impl RecordingReader {
 
     /// Reads the next frame; `None` at the end.
     pub(crate) fn next(&mut self) -> Result<Option<RecordedFrame>, RecordingError> {
+        let Some(head) = self.read_head()? else {
+            return Ok(None);
+        };
+        let mut rows = Vec::new();
+        for place in 0..head.rows {
+            self.read_row(place, &head)?;
+            rows.push((self.number, self.parse("a row")?));
+        }
+        Ok(Some(RecordedFrame { head, rows }))
+    }
+
+    /// Passes over the next frame, and returns its place; `None` at the end.
+    pub(crate) fn pass(&mut self) -> Result<Option<FramePlace>, RecordingError> {
+        let place = self.place(Duration::ZERO);
+        let Some(head) = self.read_head()? else {
+            return Ok(None);
+        };
+        for place in 0..head.rows {
+            self.read_row(place, &head)?;
+        }
+        let at = head.at();
+        Ok(Some(FramePlace { at, ..place }))
+    }
+
+    fn read_head(&mut self) -> Result<Option<FrameHead>, RecordingError> {
         if !self.read_line()? {
             return Ok(None);
         }
@@ -87,17 +152,18 @@ impl RecordingReader {
             let most = self.most_rows;
             return Err(self.error(&format!("a frame has at most {most} rows")));
         }
-        let mut rows = Vec::new();
-        for place in 0..head.rows {
-            if !self.read_line()? {
-                return Err(self.error(&format!(
-                    "it is cut off: the last frame has {place} of its {} rows",
-                    head.rows
-                )));
-            }
-            rows.push((self.number, self.parse("a row")?));
+        Ok(Some(head))
+    }
+
+    /// Reads the line of a row, of which so many are before it.
+    fn read_row(&mut self, before: u64, head: &FrameHead) -> Result<(), RecordingError> {
+        if self.read_line()? {
+            return Ok(());
         }
-        Ok(Some(RecordedFrame { head, rows }))
+        Err(self.error(&format!(
+            "it is cut off: the last frame has {before} of its {} rows",
+            head.rows
+        )))
     }
 
     /// Returns an error about a line.
@@ -120,7 +186,11 @@ impl RecordingReader {
             self.number += 1;
         }
         match read {
-            Ok(LineRead::Whole) => Ok(true),
+            Ok(LineRead::Whole) => {
+                // With its newline, which only the last one may lack.
+                self.offset += self.line.len() as u64 + 1;
+                Ok(true)
+            }
             Ok(LineRead::End) => Ok(false),
             Ok(LineRead::TooLong) => Err(self.error(&format!("longer than {LONGEST_LINE} bytes"))),
             Err(error) => Err(self.error(&format!("cannot be read: {error}"))),

@@ -24,6 +24,8 @@ pub(crate) struct ReplayThread {
     queue: CommandQueue,
     /// Set while no further frame is shown.
     paused: bool,
+    /// Set while a frame is on its way that a key asked for: also while it is paused.
+    is_seeking: bool,
 }
 
 impl ReplayThread {
@@ -37,6 +39,7 @@ impl ReplayThread {
             source,
             queue: CommandQueue::new(commands),
             paused: false,
+            is_seeking: false,
         }
     }
 
@@ -56,7 +59,7 @@ impl ReplayThread {
                     }
                 }
                 Err(RecvTimeoutError::Timeout) => {
-                    let wait = if self.paused {
+                    let wait = if self.paused && !self.is_seeking {
                         PAUSE
                     } else {
                         self.show_next(false).0
@@ -87,7 +90,9 @@ impl ReplayThread {
             notes,
             wait,
             is_over,
+            is_seeking,
         } = self.source.poll(at_once);
+        self.is_seeking = is_seeking;
         match frame {
             Some(mut frame) => {
                 frame.notes = [notes, frame.notes].concat();
@@ -116,6 +121,11 @@ impl ReplayThread {
                     self.source.resume();
                 }
                 self.source.set_interval(interval);
+                Some(Duration::ZERO)
+            }
+            WorkerCommand::Seek(step) => {
+                self.source.seek(step);
+                self.is_seeking = true;
                 Some(Duration::ZERO)
             }
             command => {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use tcpentry::Identity;
 use tcpentry::delete::Ending;
 
-use super::super::message::{Section, SocketTarget};
+use super::super::message::{Section, SeekStep, SocketTarget};
 use super::super::model::{Baseline, Deletability, HostCount, NotDeleted, RowKey};
 use super::super::recording::IdentifiedRow;
 
@@ -37,6 +37,9 @@ pub(crate) trait RowSource: Send {
     /// Goes on after a pause.
     fn resume(&mut self) {}
 
+    /// Goes to another frame, where there are more than the one of now.
+    fn seek(&mut self, _: SeekStep) {}
+
     /// Takes the interval of the screen.
     fn set_interval(&mut self, _: Duration) {}
 }
@@ -51,6 +54,8 @@ pub(crate) struct Polled {
     pub(crate) wait: Duration,
     /// Set where nothing more will come.
     pub(crate) is_over: bool,
+    /// A frame is on its way that a key asked for.
+    pub(crate) is_seeking: bool,
 }
 
 /// A frame that comes from elsewhere.

@@ -195,6 +195,7 @@ impl ForeignTable {
             WorkerCommand::Resolve(_)
             | WorkerCommand::Refresh
             | WorkerCommand::Every(_)
+            | WorkerCommand::Seek(_)
             | WorkerCommand::Hold { .. }
             | WorkerCommand::EndHolds => {}
             WorkerCommand::Details(target) => {

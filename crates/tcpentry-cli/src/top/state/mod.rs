@@ -62,7 +62,7 @@ use places::PlaceList;
 use table::TableView;
 use text_pane::{DetailsPane, HelpPane, Scroll};
 
-use super::message::{SocketKind, SocketTarget, Update, WorkerCommand};
+use super::message::{SeekStep, SocketKind, SocketTarget, Update, WorkerCommand};
 use super::model::{Arranged, Arrangement, Find, Frame, Resolved, Row, RowKey, TableLine};
 use crate::args::{Grouping, Palette, TopColumn};
 
@@ -81,6 +81,8 @@ pub(crate) struct Top {
     pub(crate) palette: Palette,
     pub(crate) namespaces: ShownNamespaces,
     pub(crate) pace: Pace,
+    /// The rows are those of a recording.
+    pub(crate) is_replay: bool,
     pub(crate) deletion: Deletions,
     pub(crate) holds: Holds,
     pub(crate) details: Option<DetailsPane>,
@@ -136,6 +138,7 @@ impl Top {
             palette: Palette::default(),
             namespaces: ShownNamespaces::default(),
             pace: Pace::new(interval),
+            is_replay: false,
             deletion: Deletions::default(),
             holds: Holds::default(),
             details: None,
@@ -400,6 +403,18 @@ impl Top {
     pub(crate) fn toggle_pause(&mut self) {
         self.pace.paused = !self.pace.paused;
         self.send_pace();
+    }
+
+    /// Goes to another frame of a replay; a frame alone pauses it.
+    pub(crate) fn seek(&mut self, step: SeekStep, now: Instant) {
+        if !self.is_replay {
+            return self.notify("only a replay (--replay FILE) goes back and on", now);
+        }
+        let is_frame = matches!(step, SeekStep::FrameBefore | SeekStep::NextFrame);
+        if is_frame && !self.pace.paused {
+            self.toggle_pause();
+        }
+        self.outbox.push(WorkerCommand::Seek(step));
     }
 
     /// Reads the table less often.

@@ -83,6 +83,17 @@ fn keys(top: &Top, signs: Signs) -> Vec<(&'static str, &'static str)> {
             ("u", "unmark all"),
             ("?", "help"),
         ],
+        Focus::Table if top.is_replay => &[
+            ("/", "find"),
+            (", .", "frame"),
+            ("?", "help"),
+            ("q", "quit"),
+            ("Enter", "details"),
+            ("p", "pause"),
+            ("[ ]", "minute"),
+            ("Tab", "group"),
+            ("o", "sort"),
+        ],
         Focus::Table => &[
             ("/", "find"),
             ("d", "delete"),
@@ -106,13 +117,12 @@ fn keys(top: &Top, signs: Signs) -> Vec<(&'static str, &'static str)> {
             Some(preview) if preview.count_deletable() > 0 => &[("y", "delete"), ("n", "cancel")],
             _ => &[("Esc", "close")],
         },
-        Focus::Details => &[
-            ("d", "delete"),
+        Focus::Details if top.is_replay => &[
             (signs.up_down, "scroll"),
             ("Esc", "close"),
-            ("c", "copy the command"),
-            ("t", kernel_names(top)),
+            (", .", "frame"),
         ],
+        Focus::Details => &[("d", "delete"), (signs.up_down, "scroll"), ("Esc", "close")],
         Focus::Help | Focus::Left => &[("Esc", "close"), (signs.up_down, "scroll")],
         Focus::Order => &[("letter", "sort by it"), ("Esc", "close")],
         Focus::Cells => &[("letter", "choose"), ("Esc", "close")],
@@ -127,18 +137,24 @@ fn keys(top: &Top, signs: Signs) -> Vec<(&'static str, &'static str)> {
         Focus::Save => &[("Enter", "save"), ("Esc", "back")],
     };
     let mut keys = keys.to_vec();
+    if let (Focus::Details, Some(pane)) = (top.focus, &top.details) {
+        let text = pane.text.as_deref();
+        if text.is_some_and(|text| text.command.is_some()) {
+            keys.push(("c", "copy the command"));
+        }
+        if text.is_some_and(|text| !text.kernel.is_empty()) {
+            let names = if pane.has_kernel_names {
+                "counters in groups"
+            } else {
+                "names of tcp_info"
+            };
+            keys.push(("t", names));
+        }
+    }
     if top.focus == Focus::Preview && !top.can_hold().is_empty() {
         keys.push(("h", "hold off"));
     }
     keys
-}
-
-/// Returns what the key for names of counters does.
-fn kernel_names(top: &Top) -> &'static str {
-    match &top.details {
-        Some(pane) if pane.has_kernel_names => "counters in groups",
-        _ => "names of tcp_info",
-    }
 }
 
 /// The number of spaces behind a key.

@@ -81,6 +81,10 @@ pub(crate) const HELP: &[(&str, &str)] = &[
         "Hide rows that have left, or show them again: at the end, where there is room; list the last 1,000 of them",
     ),
     ("p", "Pause, and resume"),
+    (
+        ",  .  [  ]",
+        "In a replay, go back or on: by a frame, which pauses it, or by a minute",
+    ),
     ("+  -", "Refresh less often, more often; F5 refreshes now"),
     (
         "W  T",

@@ -227,6 +227,7 @@ const SCENES: &[Scene] = &[
         desk.press(KeyCode::PageDown);
     }),
     ("details of a recorded row", |desk| {
+        desk.top.is_replay = true;
         let recorded = recorded_details();
         open_details(desk, recorded.clone());
         watch(desk, &recorded, 40);

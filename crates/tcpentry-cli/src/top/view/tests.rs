@@ -454,7 +454,7 @@ fn details_stand_in_two_columns() {
             "held by",
             "  pid 7  日本語",
             "  user   0",
-            "d delete  ↑↓ scroll  Esc close  c copy the command  t names of tcp_info",
+            "d delete  ↑↓ scroll  Esc close  c copy the command",
         ],
     );
 }

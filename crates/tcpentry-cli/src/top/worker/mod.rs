@@ -199,6 +199,8 @@ impl Worker {
             } => {
                 return !self.queue.has_filter() && self.change_filter(serial, text, typing);
             }
+            // There is but the frame of now.
+            WorkerCommand::Seek(_) => {}
             WorkerCommand::ShowKind(kind) => {
                 self.kind = kind;
                 self.reselect();
