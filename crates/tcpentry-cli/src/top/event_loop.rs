@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use crossterm::event::Event;
 
+use super::host_names::HostLookups;
 use super::kept;
 use super::keys;
 use super::message::{Update, WorkerCommand};
@@ -31,6 +32,7 @@ pub(super) fn event_loop(
     theme: Theme,
     start: impl FnOnce() -> io::Result<std::thread::JoinHandle<()>>,
     commands: &Sender<WorkerCommand>,
+    names: &mut HostLookups,
     events: &Receiver<LoopEvent>,
 ) -> io::Result<Exit> {
     let signals = Signals::install()?;
@@ -123,6 +125,7 @@ pub(super) fn event_loop(
             areas = screen.draw(top, theme, now)?;
             drawn = Some(now);
             top.request_unresolved();
+            look_up_names(top, names, now);
         }
         if !is_ending {
             top.send_due(Instant::now());
@@ -136,6 +139,16 @@ pub(super) fn event_loop(
             print_error("the thread that reads the table has ended; nothing more will be deleted");
             return Ok(Exit::Failed);
         }
+    }
+}
+
+/// Has the names looked up that the screen lacks, while it shows names.
+fn look_up_names(top: &mut Top, names: &mut HostLookups, now: Instant) {
+    top.request_names(now);
+    if let Some(addresses) = top.names.take_request()
+        && let Err(error) = names.look_up(addresses)
+    {
+        top.notify(format!("cannot look up names: {error}"), now);
     }
 }
 

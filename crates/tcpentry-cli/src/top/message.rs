@@ -1,6 +1,7 @@
 //! The messages between the screen and the worker.
 
 use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -8,8 +9,8 @@ use tcpentry::delete::Ending;
 use tcpentry::{Connection, Selection, State};
 
 use super::model::{
-    Arranged, Arrangement, Deletability, Find, Frame, NotDeleted, PeerService, Resolved, Row,
-    RowKey,
+    Arranged, Arrangement, Deletability, Find, Frame, HostName, NotDeleted, PeerService, Resolved,
+    Row, RowKey,
 };
 
 /// A request to the worker.
@@ -119,7 +120,7 @@ impl From<&Row> for SocketTarget {
     }
 }
 
-/// A message from the worker.
+/// A message from the worker, or from those that look up names.
 #[derive(Clone, Debug)]
 pub(crate) enum Update {
     /// A new reading of the table.
@@ -158,6 +159,13 @@ pub(crate) enum Update {
     HoldEnded { serial: u64, reason: Option<String> },
     /// The end of a deletion.
     Done { serial: u64 },
+    /// The answer for an address whose name was asked for: it may have none.
+    HostName {
+        address: IpAddr,
+        name: Option<HostName>,
+    },
+    /// The names of services, by port.
+    Services(Arc<foldhash::HashMap<u16, Arc<str>>>),
     /// The reason why the table can't be read.
     Trouble(String),
 }

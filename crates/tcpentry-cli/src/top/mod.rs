@@ -7,6 +7,7 @@
 pub(crate) mod bench;
 mod elsewhere;
 mod event_loop;
+mod host_names;
 mod input;
 mod kept;
 mod keys;

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use rustix::io::Errno;
 
 use super::event_loop::{LoopEvent, event_loop};
+use super::host_names::HostLookups;
 use super::input;
 use super::kept::ReadSettings;
 use super::message::{SocketKind, Update, WorkerCommand};
@@ -39,6 +40,10 @@ pub(super) fn show<S: FnOnce() -> io::Result<JoinHandle<()>>>(
     }
     let (event_sender, events) = channel();
     let updates = event_sender.clone();
+    let mut names = HostLookups::new({
+        let updates = updates.clone();
+        move |update| updates.send(LoopEvent::Update(Box::new(update))).is_ok()
+    });
     let send = move |update| updates.send(LoopEvent::Update(Box::new(update))).is_ok();
     let (command_sender, commands) = channel();
     let spawn = match make(commands, Box::new(send)) {
@@ -50,7 +55,7 @@ pub(super) fn show<S: FnOnce() -> io::Result<JoinHandle<()>>>(
         input::spawn_reader(event_sender)?;
         Ok(worker)
     };
-    let ended = event_loop(&mut top, theme, start, &command_sender, &events);
+    let ended = event_loop(&mut top, theme, start, &command_sender, &mut names, &events);
     // The screen is gone, so that the summary stays in the terminal.
     let tally = top.log.tally();
     if !tally.is_empty() {

@@ -1601,7 +1601,7 @@ fn log(tmux: &Tmux, title: &str) -> String {
 }
 
 /// Waits until the shell has the terminal again.
-fn await_shell(tmux: &Tmux) {
+pub(crate) fn await_shell(tmux: &Tmux) {
     tmux.await_screen("the shell is back", |screen| {
         let last = screen.trim_end().lines().last();
         last.is_some_and(|line| line.trim_end() == PROMPT.trim_end())

@@ -182,6 +182,14 @@ impl Group {
         }
     }
 
+    /// Returns the address that all its peers have, where rows are grouped by that.
+    pub(crate) const fn peer(&self) -> Option<IpAddr> {
+        match self.key {
+            GroupKey::Address(address) => Some(address),
+            _ => None,
+        }
+    }
+
     /// Returns the text of the group in a column.
     pub(crate) fn text(&self, column: TopColumn, grouping: Grouping) -> String {
         if grouping.column() == Some(column) {

@@ -7,6 +7,7 @@ mod counters;
 mod find;
 mod frame;
 mod group;
+mod host_name;
 mod peer_service;
 mod predecessors;
 mod rate_history;
@@ -21,7 +22,8 @@ pub(crate) use cell::{describe_rates, describe_total, short_state};
 pub(crate) use find::Find;
 pub(crate) use frame::{Baseline, Frame, HostCount};
 pub(crate) use group::{Group, GroupKey};
-pub(crate) use peer_service::PeerService;
+pub(crate) use host_name::HostName;
+pub(crate) use peer_service::{FIRST_EPHEMERAL, PeerService};
 pub(crate) use row::{
     Change, Deletability, HolderNames, NotDeleted, RateSum, Rates, Resolved, Row, RowKey, RowNames,
 };

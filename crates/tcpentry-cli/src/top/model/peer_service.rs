@@ -49,7 +49,7 @@ impl PeerService {
 }
 
 /// The first port that Linux chooses by itself, unless it was told otherwise (`ip_local_port_range`).
-const FIRST_EPHEMERAL: u16 = 32_768;
+pub(crate) const FIRST_EPHEMERAL: u16 = 32_768;
 
 #[cfg(test)]
 mod tests {

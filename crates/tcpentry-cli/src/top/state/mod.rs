@@ -22,6 +22,7 @@ mod narrowing;
 mod outbox;
 mod pace;
 mod paced;
+mod peer_names;
 mod places;
 mod reading;
 mod table;
@@ -58,6 +59,7 @@ use outbox::Outbox;
 pub(crate) use pace::INTERVALS;
 use pace::Pace;
 pub(crate) use paced::describe_stopped;
+use peer_names::PeerNames;
 use places::PlaceList;
 use table::TableView;
 use text_pane::{DetailsPane, HelpPane, Scroll};
@@ -75,6 +77,7 @@ pub(crate) struct Top {
     pub(crate) cells: CellChooser,
     pub(crate) places: PlaceList,
     lookups: Lookups,
+    pub(crate) names: PeerNames,
     pub(crate) marks: Marks,
     pub(crate) filter: FilterLine,
     pub(crate) kind: SocketKind,
@@ -132,6 +135,7 @@ impl Top {
             cells: CellChooser::default(),
             places: PlaceList::default(),
             lookups: Lookups::default(),
+            names: PeerNames::default(),
             marks: Marks::default(),
             filter: FilterLine::default(),
             kind: SocketKind::default(),
@@ -215,6 +219,8 @@ impl Top {
             } => self.record_outcome(serial, &target, &result, now),
             Update::Done { serial } => self.finish_deletion(serial, now),
             Update::HoldEnded { serial, reason } => self.finish_hold(serial, reason, now),
+            Update::HostName { address, name } => self.names.add(address, name, now),
+            Update::Services(services) => self.names.set_services(services),
             Update::Trouble(text) => self.messages.trouble = Some(text),
         }
     }
@@ -273,7 +279,23 @@ impl Top {
         }
     }
 
+    /// Requests the names of the peers on the screen, while names are shown.
+    pub(crate) fn request_names(&mut self, now: Instant) {
+        self.names.want(self.table.visible_peers(), now);
+    }
+
     // Actions of keys.
+
+    /// Shows names, or addresses again.
+    pub(crate) fn toggle_names(&mut self, now: Instant) {
+        self.names.toggle();
+        let notice = if self.names.are_on() {
+            "names, as this machine resolves them; filters and / know addresses"
+        } else {
+            "addresses"
+        };
+        self.notify(notice, now);
+    }
 
     /// Marks the line under the cursor, or unmarks it, and moves on.
     pub(crate) fn toggle_mark(&mut self) {

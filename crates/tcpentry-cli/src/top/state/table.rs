@@ -4,6 +4,7 @@
 //! only a row that is followed takes the screen along.
 
 use std::collections::HashSet;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::super::model::{
@@ -300,6 +301,14 @@ impl TableView {
         self.visible().iter().filter_map(|line| match line {
             TableLine::Row(place) => Some(self.row(*place)),
             TableLine::Group(_) => None,
+        })
+    }
+
+    /// Returns the addresses of the peers on the screen, and those of the groups of a peer.
+    pub(super) fn visible_peers(&self) -> impl Iterator<Item = IpAddr> {
+        self.visible().iter().filter_map(|line| match line {
+            TableLine::Row(place) => Some(self.row(*place).peer_address()),
+            TableLine::Group(place) => self.group(*place).peer(),
         })
     }
 

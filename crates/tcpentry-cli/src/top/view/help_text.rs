@@ -59,6 +59,10 @@ pub(crate) const HELP: &[(&str, &str)] = &[
         "Show why the row is slow, charts of the time since then, all its counters (t: by the kernel's names), and the command that deletes it; expand a group",
     ),
     (
+        "n",
+        "Show peers by name, as this machine resolves their addresses, and ports by service; or addresses again. Only what is on the screen is looked up. Filters, / and orders know addresses",
+    ),
+    (
         "Tab",
         "Group by process, user, peer, its network, local port, container, network namespace, host (with --on), state; ungroup. Shift-Tab goes back",
     ),

@@ -3,8 +3,9 @@
 use super::super::model::{TableLine, short_state};
 use super::super::state::Top;
 use super::Signs;
+use super::ends::{end, group_end};
 use super::graph::graph;
-use super::text::width;
+use super::text::{Cut, width};
 use crate::args::{Grouping, TopColumn};
 
 /// The texts of the lines on the screen, in the visible columns.
@@ -16,8 +17,8 @@ pub(super) struct RowTexts {
 
 /// The texts of a row, or of a group.
 pub(super) struct RowText {
-    /// The text of each visible column.
-    pub(super) cells: Vec<String>,
+    /// The text of each visible column, and the part of it that is left out where it is too long.
+    pub(super) cells: Vec<(String, Cut)>,
     /// The text of the state on a narrow screen.
     pub(super) short_state: String,
 }
@@ -29,12 +30,14 @@ impl RowTexts {
         let of_group = |place: u32| {
             let group = top.table.group(place);
             let text = |column: &TopColumn| match column {
-                TopColumn::History => graph(&group.history, signs),
-                column => group.text(*column, grouping),
+                TopColumn::History => (graph(&group.history, signs), Cut::End),
+                TopColumn::Local | TopColumn::Peer => group_end(top, group, *column),
+                TopColumn::Process => (group.text(*column, grouping), Cut::Name),
+                column => (group.text(*column, grouping), Cut::End),
             };
             RowText {
                 cells: columns.iter().map(text).collect(),
-                short_state: text(&TopColumn::State),
+                short_state: group.text(TopColumn::State, grouping),
             }
         };
         let of_row = |place: u32| {
@@ -42,9 +45,11 @@ impl RowTexts {
             let (resolved, outcome) = (top.resolved(row), top.outcome(row.key));
             let outcome = outcome.map(|outcome| outcome.to_string());
             let text = |column: &TopColumn| match (column, &outcome) {
-                (TopColumn::State, Some(outcome)) => outcome.clone(),
-                (TopColumn::History, _) => graph(&row.history.values(), signs),
-                _ => column.text(row, &resolved),
+                (TopColumn::State, Some(outcome)) => (outcome.clone(), Cut::End),
+                (TopColumn::History, _) => (graph(&row.history.values(), signs), Cut::End),
+                (TopColumn::Local | TopColumn::Peer, _) => end(top, row, *column),
+                (TopColumn::Process, _) => (column.text(row, &resolved), Cut::Name),
+                _ => (column.text(row, &resolved), Cut::End),
             };
             let cells = columns.iter().map(text).collect();
             let short_state = outcome.unwrap_or_else(|| short_state(row.connection.state));
@@ -64,7 +69,7 @@ impl RowTexts {
     /// Returns the width of the widest text of a column.
     fn widest(&self, place: usize) -> usize {
         let cells = self.rows.iter().filter_map(|row| row.cells.get(place));
-        cells.map(|text| width(text)).max().unwrap_or(0)
+        cells.map(|(text, _)| width(text)).max().unwrap_or(0)
     }
 
     /// Returns the columns that stay while others are scrolled.

@@ -7,6 +7,7 @@ mod charts;
 mod choices;
 mod columns;
 mod details;
+mod ends;
 mod filter;
 mod graph;
 mod help;

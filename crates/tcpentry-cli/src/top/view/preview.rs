@@ -38,7 +38,8 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, top: &Top, theme: Theme) -
     let mut below = if preview.counts.is_none() {
         let items = preview.items.iter().flatten();
         let shown = items.skip(preview.scroll).take(height);
-        shown.map(|item| described(item, theme, columns)).collect()
+        let lines = shown.map(|item| described(top, item, theme, columns));
+        lines.collect()
     } else {
         let entries = top.log.entries.iter().rev().take(height);
         entries
@@ -245,7 +246,7 @@ fn outcome(entry: &LogEntry, theme: Theme, columns: usize) -> Vec<Line<'static>>
 }
 
 /// Describes a connection, in as many lines as it takes: an end that is longer than a line is shortened in the middle.
-fn described(item: &PreviewItem, theme: Theme, columns: usize) -> Vec<Line<'static>> {
+fn described(top: &Top, item: &PreviewItem, theme: Theme, columns: usize) -> Vec<Line<'static>> {
     let (outcome, style) = match &item.deletability {
         Deletability::By(method) => (method.to_string(), Style::new()),
         Deletability::No(refusal) => {
@@ -254,11 +255,16 @@ fn described(item: &PreviewItem, theme: Theme, columns: usize) -> Vec<Line<'stat
         }
     };
     let connection = &item.target.connection;
+    // Beside the address, never in its place.
+    let name = top.names.of(connection.peer().address());
+    let name = name.map(|name| (format!("({name})"), Cut::Host));
     let netns = item.target.netns.as_ref();
-    let fields = [
+    let ends = [
         (format!("{:<11}", connection.state), Cut::End),
         (connection.local().to_string(), Cut::Middle),
         (connection.peer().to_string(), Cut::Middle),
+    ];
+    let holders = [
         (item.holders.clone(), Cut::End),
         (item.user.clone(), Cut::End),
     ];
@@ -267,7 +273,11 @@ fn described(item: &PreviewItem, theme: Theme, columns: usize) -> Vec<Line<'stat
     let host = host.map(|name| (format!("on {name}"), Cut::End));
     let room = columns.saturating_sub(LABEL_WIDTH + 1);
     let texts = packed(
-        fields.into_iter().chain(netns).chain(host),
+        ends.into_iter()
+            .chain(name)
+            .chain(holders)
+            .chain(netns)
+            .chain(host),
         room,
         theme.signs,
     );

@@ -13,7 +13,7 @@ use tcpentry::{Method, Pair, State};
 
 use super::super::message::{DetailReading, DetailText, Section, Update};
 use super::super::model::testing::{key, row_of};
-use super::super::model::{Deletability, HolderNames, Resolved, Row};
+use super::super::model::{Deletability, HolderNames, HostName, Resolved, Row};
 use super::super::testing::Desk;
 use crate::args::TopColumn;
 
@@ -204,6 +204,29 @@ const SCENES: &[Scene] = &[
             desk.press(KeyCode::Tab);
         }
         desk.show_again();
+    }),
+    ("names of peers and ports", |desk| {
+        desk.type_in("n");
+        desk.top.request_names(desk.now);
+        let services = [(443, "https"), (8080, "http-alt"), (5432, "postgresql")];
+        let services = services.map(|(port, name)| (port, Arc::from(name)));
+        desk.receive(Update::Services(Arc::new(services.into_iter().collect())));
+        for (address, name) in [
+            ([10, 0, 9, 1], "app1"),
+            ([10, 0, 9, 2], "app2.internal.example.com"),
+            ([10, 0, 9, 3], "3.9.0.10.dynamic.example.net"),
+            ([10, 0, 9, 4], "10.0.9.40"),
+            ([10, 0, 9, 5], "\u{1b}[2Jowned"),
+            (
+                [10, 0, 9, 6],
+                "a-host.with-a-name.that-is-longer.than-its-column-is-wide.example.org",
+            ),
+        ] {
+            desk.receive(Update::HostName {
+                address: address.into(),
+                name: HostName::of(name),
+            });
+        }
     }),
     ("finding", |desk| desk.type_in("/postgres")),
     ("an order is chosen", |desk| desk.type_in("o")),

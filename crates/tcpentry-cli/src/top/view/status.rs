@@ -70,6 +70,11 @@ fn parts(top: &Top, has_totals: bool, now: Instant) -> Vec<String> {
     if frame.hidden > 0 {
         parts.push(format!("{} hidden", frame.hidden));
     }
+    match (top.names.are_on(), top.names.awaited()) {
+        (true, 0) => parts.push("names".to_owned()),
+        (true, awaited) => parts.push(format!("names ({awaited} to come)")),
+        (false, _) => {}
+    }
     if table.is_following() {
         parts.push("following".to_owned());
     }

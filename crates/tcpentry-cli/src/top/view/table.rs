@@ -169,12 +169,13 @@ impl LineLook {
         for it in &layout.columns {
             let format = it.column.format();
             let (text, cut) = match it.column {
-                TopColumn::State if layout.has_short_states => (&texts.short_state, Cut::End),
-                TopColumn::Local | TopColumn::Peer => (&texts.cells[it.place], Cut::Middle),
-                TopColumn::Process => (&texts.cells[it.place], Cut::Name),
-                _ => (&texts.cells[it.place], Cut::End),
+                TopColumn::State if layout.has_short_states => (&texts.short_state, &Cut::End),
+                _ => {
+                    let (text, cut) = &texts.cells[it.place];
+                    (text, cut)
+                }
             };
-            let text = fitted(text, it.width, format.align_right, cut, theme.signs);
+            let text = fitted(text, it.width, format.align_right, *cut, theme.signs);
             let style = match it.column {
                 TopColumn::State => self.state_style,
                 _ => self.style,

@@ -11,7 +11,7 @@ use tcpentry::{Method, Pair, State};
 
 use super::super::message::{DetailText, FilterProblem, Section, Update};
 use super::super::model::testing::{row, row_of};
-use super::super::model::{Deletability, HolderNames, Resolved, Row};
+use super::super::model::{Deletability, HolderNames, HostName, Resolved, Row};
 use super::super::state::Focus;
 use super::super::testing::{Desk, problem};
 use super::Theme;
@@ -577,6 +577,18 @@ fn no_name_does_anything_to_the_terminal() {
         let is_hostile = |c: char| c != '\n' && is_hostile(c);
         assert!(!drawn.contains(is_hostile), "{drawn:?}");
     }
+    for name in NAMES {
+        let mut desk = Desk::with(vec![held_by(row(1), "x")]);
+        desk.type_in("n");
+        desk.receive(Update::HostName {
+            address: row(1).peer_address(),
+            name: HostName::of(name),
+        });
+        for drawn in [desk.draw(200, 10), desk.draw(40, 10)] {
+            let is_hostile = |c: char| c != '\n' && is_hostile(c);
+            assert!(!drawn.contains(is_hostile), "{drawn:?}");
+        }
+    }
     // Even a name that is not escaped reaches the terminal without control characters.
     for name in NAMES {
         for mut desk in in_all_parts() {
@@ -587,6 +599,56 @@ fn no_name_does_anything_to_the_terminal() {
             }
         }
     }
+}
+
+#[test]
+fn a_preview_has_the_address_and_its_name_beside_it() {
+    let mut desk = Desk::with(vec![held_by(row(1), "x")]);
+    desk.type_in("n");
+    desk.receive(Update::HostName {
+        address: row(1).peer_address(),
+        name: HostName::of("10.0.0.1.example"),
+    });
+    desk.open_preview(&[]);
+    let drawn = desk.draw(120, 20);
+    let ends = "192.0.2.1:443  198.51.100.1:50000  (\"10.0.0.1.example\")";
+    assert!(drawn.contains(ends), "{drawn}");
+    desk.type_in("y");
+    desk.press(KeyCode::Esc);
+    desk.type_in("n");
+    desk.open_preview(&[]);
+    let drawn = desk.draw(120, 20);
+    assert!(!drawn.contains("example"), "{drawn}");
+}
+
+#[test]
+fn names_are_in_the_table_and_in_groups_and_nothing_is_found_by_them() {
+    let mut desk = Desk::with((1..=3).map(row).collect());
+    desk.type_in("n");
+    desk.top.request_names(desk.now);
+    let drawn = desk.draw(80, 20);
+    assert!(drawn.contains("names (3 to come)"), "{drawn}");
+    for (number, name) in [(1, "c.example"), (2, "10.0.0.2"), (3, "a.example")] {
+        desk.receive(Update::HostName {
+            address: row(number).peer_address(),
+            name: HostName::of(name),
+        });
+    }
+    let drawn = desk.draw(80, 20);
+    assert!(drawn.contains("  names  "), "{drawn}");
+    let places = ["c.example:50000", "198.51.100.2:50000", "a.example:50000"];
+    let places = places.map(|text| drawn.find(text).unwrap());
+    assert!(places.is_sorted(), "by address: {drawn}");
+    assert!(!drawn.contains("10.0.0.2"), "{drawn}");
+    for _ in 0..3 {
+        desk.press(KeyCode::Tab);
+    }
+    desk.show_again();
+    let drawn = desk.draw(80, 20);
+    assert!(drawn.contains("c.example "), "{drawn}");
+    desk.type_in("/example");
+    desk.press(KeyCode::Enter);
+    assert_eq!(desk.top.table.present(), 0);
 }
 
 #[test]

@@ -11,6 +11,9 @@ pub(super) enum Cut {
     End,
     /// For holders: the number of others stays, and the name before it is cut.
     Name,
+    /// For names of hosts before a port, which stays: the start of the name stays in any case, because it tells that it is
+    /// no address.
+    Host,
     /// For endpoints, whose port stays: what tells addresses apart is at both their ends.
     Middle,
 }
@@ -58,14 +61,28 @@ pub(super) fn clipped(text: &str, columns: usize, cut: Cut, signs: Signs) -> Str
                 _ => format!("{}{ellipsis}", start(text, room)),
             }
         }
+        Cut::Host => {
+            let port = text.rfind(':').unwrap_or(text.len());
+            let (name, port) = text.split_at(port);
+            let both_ends = room.saturating_sub(port.width() + 2) / 2;
+            match room.checked_sub(port.width()) {
+                Some(_) if both_ends >= MIN_NAME_WIDTH => {
+                    let tail = end(name, room - port.width() - both_ends);
+                    format!("{}{ellipsis}{tail}{port}", start(name, both_ends))
+                }
+                Some(room) if room >= MIN_NAME_WIDTH => {
+                    format!("{}{ellipsis}{port}", start(name, room))
+                }
+                _ => format!("{}{ellipsis}", start(name, room)),
+            }
+        }
         Cut::Middle => {
             let port = text.rfind(':').map_or(0, |at| text[at..].width());
             // A part of the address stands before the port, or else it would be nobody's.
             let tail = (port + 2).max(room.div_ceil(2)).min(room);
             // One or two characters of the start would only mislead.
             let tail = if room - tail < 3 { room } else { tail };
-            let reversed: String = text.chars().rev().collect();
-            let tail: String = start(&reversed, tail).chars().rev().collect();
+            let tail = end(text, tail);
             format!("{}{ellipsis}{tail}", start(text, room - tail.width()))
         }
     }
@@ -79,6 +96,12 @@ fn start(text: &str, columns: usize) -> &str {
         taken > columns
     });
     &text[..too_much.map_or(text.len(), |(at, _)| at)]
+}
+
+/// Returns the last characters that fit in this many columns.
+fn end(text: &str, columns: usize) -> String {
+    let reversed: String = text.chars().rev().collect();
+    start(&reversed, columns).chars().rev().collect()
 }
 
 /// Joins fields by two spaces, in as many lines as it takes. A field that is longer than a line is cut.
@@ -153,6 +176,16 @@ mod tests {
                 Cut::Middle,
                 "[2001:db8:…0:7334]:443",
             ),
+            (
+                "www.example.com:https",
+                21,
+                Cut::Host,
+                "www.example.com:https",
+            ),
+            ("www.example.com:https", 16, Cut::Host, "www…le.com:https"),
+            ("\"7.100.51.198.a\":443", 14, Cut::Host, "\"7.…198.a\":443"),
+            ("www.example.com:https", 10, Cut::Host, "www…:https"),
+            ("www.example.com:https", 8, Cut::Host, "www.exa…"),
             ("日本語", 4, Cut::End, "日… "),
             ("日本語", 6, Cut::End, "日本語"),
             ("7 nginx +12", 11, Cut::Name, "7 nginx +12"),

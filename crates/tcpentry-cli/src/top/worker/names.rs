@@ -8,9 +8,10 @@ use foldhash::HashMap;
 use tcpentry::escape::escape_for_terminal;
 use tcpentry::process::{CgroupPath, Cgroups, Container, OwnerSearch, Owners, Unit};
 use tcpentry::table::Devices;
-use tcpentry::{Connection, Interface, SystemNames};
+use tcpentry::{Connection, Interface};
 use uzers::UsersCache;
 
+use super::super::host_names::services;
 use super::super::model::RowNames;
 
 #[derive(Default)]
@@ -139,12 +140,7 @@ impl NameCache {
 
     /// Returns the name of the service of a port.
     pub(super) fn service(&mut self, port: u16) -> Option<Arc<str>> {
-        let services = self.services.get_or_insert_with(|| {
-            let services = SystemNames::services().into_iter();
-            services
-                .map(|(port, name)| (port, escape_for_terminal(name.as_bytes()).into()))
-                .collect()
-        });
+        let services = self.services.get_or_insert_with(services);
         services.get(&port).cloned()
     }
 }

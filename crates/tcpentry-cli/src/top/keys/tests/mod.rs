@@ -2,6 +2,8 @@
 
 mod any;
 
+use std::net::IpAddr;
+
 use crossterm::event::{
     Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEvent, MouseEventKind,
 };
@@ -9,6 +11,7 @@ use tcpentry::delete::Ending;
 use tcpentry::{Method, State};
 
 use super::super::message::{SocketKind, Update, WorkerCommand};
+use super::super::model::HostName;
 use super::super::model::testing::{row, row_of};
 use super::super::state::{Focus, KeptSettings, TerminalRequest};
 use super::super::testing::{Desk, problem};
@@ -247,6 +250,24 @@ const PROOFS: &[Proof] = &[
         desk.top.table.move_to(0);
         desk.press(KeyCode::Enter);
         assert_eq!(desk.lines(), [0, 1, 2, 3, 4, 5]);
+    }),
+    ("n", |desk| {
+        desk.top.request_names(desk.now);
+        assert_eq!(desk.top.names.take_request(), None, "not before it");
+        desk.type_in("n");
+        desk.top.request_names(desk.now);
+        let peers = (1..=5).map(|it| IpAddr::from([198, 51, 100, it]));
+        let peers: Vec<_> = peers.collect();
+        assert_eq!(desk.top.names.take_request(), Some(peers.clone()));
+        desk.receive(Update::HostName {
+            address: peers[1],
+            name: HostName::of("db.example"),
+        });
+        let screen = desk.draw(80, 20);
+        assert!(screen.contains("db.example:50000"), "{screen}");
+        desk.type_in("n");
+        let screen = desk.draw(80, 20);
+        assert!(screen.contains("198.51.100.2:50000"), "{screen}");
     }),
     ("Tab", |desk| {
         use Grouping::{Netns, Network, None, Peer, Port, Process, State, Unit, User};
