@@ -12,11 +12,11 @@ use clap::{Subcommand, ValueEnum};
 use rustix::fs::{Mode, OFlags, RawDir};
 use serde::{Deserialize, Serialize};
 use tcpentry::{Options, Pair, TcpTable};
+use tcpentry_bench::raw::{Filter, Raw, names};
 use tcpentry_testkit::netns::allow_many_descriptors;
 use tcpentry_testkit::tcp;
 
 use crate::fixture::{self, MIDDLE_PORT, RARE_PORT};
-use crate::raw::{Filter, Raw, names};
 
 #[derive(Subcommand)]
 pub(crate) enum FloorOperation {
@@ -92,6 +92,7 @@ fn on_threads(
             Which::None => 9,
             Which::All | Which::Half => 0,
         },
+        info: false,
     };
     let middle = if ports.0 == 0 {
         MIDDLE_PORT

@@ -8,7 +8,6 @@ mod fixture;
 mod floor;
 mod measure;
 mod operations;
-mod raw;
 mod report;
 mod run;
 mod sets;

@@ -4,10 +4,10 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::Path;
 
 use anyhow::{Result, bail};
+use tcpentry_bench::raw::{Filter, Raw, names};
 
 use crate::fixture::{self, Fixture, MIDDLE_PORT, RARE_PORT, SERVICES};
 use crate::measure::Run;
-use crate::raw::{Filter, Raw, names};
 use crate::sets;
 
 /// A contestant.

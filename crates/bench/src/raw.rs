@@ -10,19 +10,21 @@ use rustix::net::netlink::{SOCK_DIAG, SocketAddrNetlink};
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};
 
 /// A netlink socket and its buffer.
-pub(crate) struct Raw {
+pub struct Raw {
     socket: OwnedFd,
     buffer: Vec<u8>,
 }
 
 /// `struct inet_diag_sockid`: ports, addresses, interface and cookie, as the kernel wrote them.
-pub(crate) type Id = [u8; 48];
+pub type Id = [u8; 48];
 
 /// A socket: its family and its name.
 #[derive(Clone, Copy)]
-pub(crate) struct Named {
-    pub(crate) family: u8,
-    pub(crate) id: Id,
+pub struct Named {
+    /// `AF_INET` or `AF_INET6`.
+    pub family: u8,
+    /// Its name within the family.
+    pub id: Id,
 }
 
 impl fmt::Display for Named {
@@ -44,15 +46,18 @@ impl fmt::Display for Named {
 
 /// The sockets that a dump yields.
 #[derive(Clone, Copy, Default)]
-pub(crate) struct Filter {
+pub struct Filter {
     /// The range of local ports, both included; `None` for all.
-    pub(crate) local_ports: Option<(u16, u16)>,
+    pub local_ports: Option<(u16, u16)>,
     /// The peer's port; 0 is any.
-    pub(crate) peer_port: u16,
+    pub peer_port: u16,
+    /// The counters come with them (`INET_DIAG_INFO`).
+    pub info: bool,
 }
 
 impl Raw {
-    pub(crate) fn open() -> Result<Self> {
+    /// Opens the socket.
+    pub fn open() -> Result<Self> {
         let socket = rustix::net::socket_with(
             AddressFamily::NETLINK,
             SocketType::RAW,
@@ -66,8 +71,9 @@ impl Raw {
     }
 
     /// Dumps all established sockets of both families, and passes on each datagram.
-    pub(crate) fn dump(&mut self, filter: Filter, mut take: impl FnMut(&[u8])) -> Result<()> {
-        let mut request = vec![0, 0, 0, 0];
+    pub fn dump(&mut self, filter: Filter, mut take: impl FnMut(&[u8])) -> Result<()> {
+        let extensions = if filter.info { INFO } else { 0 };
+        let mut request = vec![0, 0, 0, extensions];
         let mut id = [0; 48];
         id[2..4].copy_from_slice(&filter.peer_port.to_be_bytes());
         id[40..].fill(0xff);
@@ -104,7 +110,7 @@ impl Raw {
     }
 
     /// Destroys sockets by their cookies, and asks for no reply but failures.
-    pub(crate) fn destroy(&mut self, sockets: &[Named]) -> Result<usize> {
+    pub fn destroy(&mut self, sockets: &[Named]) -> Result<usize> {
         let mut message = Vec::with_capacity(sockets.len() * REQUEST_LENGTH);
         for socket in sockets {
             message.extend(request(SOCK_DESTROY, REQUEST, *socket));
@@ -121,7 +127,7 @@ impl Raw {
     }
 
     /// Looks up and destroys one socket, each with its reply.
-    pub(crate) fn get_and_destroy(&mut self, socket: Named) -> Result<()> {
+    pub fn get_and_destroy(&mut self, socket: Named) -> Result<()> {
         let mut anyone = socket;
         anyone.id[40..].fill(0xff);
         self.send(&request(BY_FAMILY, REQUEST, anyone))?;
@@ -148,7 +154,7 @@ impl Raw {
 }
 
 /// Returns the sockets in a datagram of a dump.
-pub(crate) fn names(datagram: &[u8]) -> impl Iterator<Item = Named> {
+pub fn names(datagram: &[u8]) -> impl Iterator<Item = Named> {
     let mut rest = datagram;
     std::iter::from_fn(move || {
         let length = u32::from_ne_bytes(rest.get(..4)?.try_into().ok()?) as usize;
@@ -182,6 +188,8 @@ const ACK: u16 = 4;
 const DUMP: u16 = 0x300;
 const ERROR: u16 = 2;
 const DONE: u16 = 3;
+/// `INET_DIAG_INFO`, as the bit of an extension.
+const INFO: u8 = 1 << 1;
 /// `INET_DIAG_REQ_BYTECODE`
 const BYTECODE: u16 = 1;
 /// `INET_DIAG_BC_S_GE`, `INET_DIAG_BC_S_LE`

@@ -138,5 +138,5 @@ fn row(number: u32, names: Arc<RowNames>, seen: Instant) -> Row {
     let mut connection = Connection::named(pair, cookie, State::Established);
     connection.inode = Inode::new(number);
     connection.info = Some(Box::new(TcpInfo::default()));
-    Row::new(RowKey { netns: 0, cookie }, connection, names, seen)
+    Row::new(RowKey { netns: 0, cookie }, &connection, names, seen.into())
 }

@@ -99,6 +99,12 @@ impl Connection {
         self.pair.interface()
     }
 
+    /// Returns true where the kernel chose the local port, false where a program did; `None` where it was not asked, as by
+    /// every filter without `autobound`.
+    pub const fn is_autobound(&self) -> Option<bool> {
+        self.autobound
+    }
+
     /// Returns the time since data last moved in either direction, for a connection that has been established.
     ///
     /// From `tcpi_last_data_sent` and `tcpi_last_data_recv`, which count from the establishment

@@ -32,6 +32,8 @@ pub(crate) fn read_socket_into(
     connection: &mut Connection,
 ) -> Result<(), Malformed> {
     let mut reader = Reader::new(bytes);
+    // Its memory is that of the next one's counters.
+    let mut memory = connection.info.take();
     fixed_part(&mut reader, connection).ok_or(Malformed)?;
     let mut full = false;
     while let Some((number, value)) = next_attribute(&mut reader)? {
@@ -39,7 +41,13 @@ pub(crate) fn read_socket_into(
         match number {
             INET_DIAG_INFO => {
                 full = true;
-                connection.info = tcp_info(value).map(Box::new);
+                connection.info = tcp_info(value).map(|info| match memory.take() {
+                    Some(mut memory) => {
+                        *memory = info;
+                        memory
+                    }
+                    None => Box::new(info),
+                });
             }
             INET_DIAG_MARK => connection.mark = value_reader.u32(),
             INET_DIAG_SKV6ONLY => connection.v6only = value_reader.u8().map(|only| only != 0),

@@ -24,7 +24,7 @@ pub(crate) fn usage_over(pid: u32, time: Duration) -> Result<Usage> {
 }
 
 /// Returns the sums over its threads: `schedstat`, and voluntary context switches, one for each wake-up.
-fn usage(pid: u32) -> Result<Usage> {
+pub(crate) fn usage(pid: u32) -> Result<Usage> {
     let (mut nanos, mut switches) = (0, 0);
     for task in fs::read_dir(format!("/proc/{pid}/task"))? {
         let task = task?.path();

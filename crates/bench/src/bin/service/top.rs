@@ -5,11 +5,14 @@ use std::io::Read as _;
 use std::num::NonZero;
 use std::path::Path;
 use std::process::Child;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::termios::{Winsize, tcsetwinsize};
+use rustix::time::{ClockId, clock_gettime};
+use tcpentry_bench::raw::{Filter, Raw};
 use tcpentry_testkit::pty::Terminal;
 use vt100::Parser;
 
@@ -76,7 +79,7 @@ impl Top {
         // setsid(1) becomes the program, so that it has the pid of the program.
         let program = program.to_str().context("its path is text")?;
         let mut command = terminal.command(program);
-        command.args(["top", "--interval", "1s"]);
+        command.args(["top", "--interval", &format!("{}s", INTERVAL.as_secs())]);
         command.env("TERM", "xterm-256color");
         let process = command.spawn().context("start tcpentry top")?;
         let mut top = Self {
@@ -114,14 +117,25 @@ impl Top {
         Ok(start.elapsed())
     }
 
-    /// Prints the price of a refresh.
+    /// Prints the price of a refresh, and that of the bare dump which it needs.
     fn refreshes(&mut self) -> Result<()> {
         let pid = self.process.id();
+        let (start, before) = (Instant::now(), process::usage(pid)?);
+        let mut dumps = Duration::ZERO;
         // What is drawn fits into the terminal's buffer meanwhile.
-        let usage = process::usage_over(pid, REFRESHES)?;
+        for _ in 0..REFRESHES {
+            thread::sleep(INTERVAL);
+            dumps += bare_dump()?;
+        }
+        let cpu = process::usage(pid)?.cpu.saturating_sub(before.cpu);
+        let refreshes = start.elapsed().div_duration_f64(INTERVAL);
+        let (refresh, floor) = (
+            millis(cpu) / refreshes,
+            millis(dumps) / f64::from(REFRESHES),
+        );
         println!(
-            "  a refresh                        {:.1} ms of CPU",
-            millis(usage.cpu) / REFRESHES.as_secs_f64()
+            "  a refresh                        {refresh:.1} ms of CPU: {:.2} of a bare dump with the counters, {floor:.1} ms",
+            refresh / floor
         );
         let resident = process::memory(pid, "VmRSS:")?;
         let peak = process::memory(pid, "VmHWM:")?;
@@ -158,6 +172,26 @@ impl Top {
         );
         Ok(())
     }
+}
+
+/// Returns the CPU that it takes to be sent all sockets with their counters, and to read none of them.
+fn bare_dump() -> Result<Duration> {
+    let mut raw = Raw::open()?;
+    let before = own_cpu();
+    let all = Filter {
+        info: true,
+        ..Filter::default()
+    };
+    raw.dump(all, |datagram| {
+        std::hint::black_box(datagram);
+    })?;
+    Ok(own_cpu().saturating_sub(before))
+}
+
+/// Returns the CPU that this thread has used.
+fn own_cpu() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::try_from(time).unwrap_or_default()
 }
 
 impl Drop for Top {
@@ -205,5 +239,6 @@ const COLUMNS: u16 = 120;
 const LINES: u16 = 40;
 /// The line behind the header, the totals and the titles, which have colours of their own.
 const FIRST_LINE: u16 = 3;
-const REFRESHES: Duration = Duration::from_secs(10);
+const INTERVAL: Duration = Duration::from_secs(1);
+const REFRESHES: u32 = 10;
 const SCROLLING: Duration = Duration::from_secs(15);

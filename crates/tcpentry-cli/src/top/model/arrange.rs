@@ -6,9 +6,10 @@ use super::arrangement::Arrangement;
 use super::find::{Find, Finder};
 use super::frame::Frame;
 use super::group::{Group, GroupKey};
-use super::row::{RateSum, Rates, Row};
+use super::row::{Rates, Row};
+use super::row_sums::RowSums;
 use super::state_counts::StateCounts;
-use crate::args::Grouping;
+use crate::args::{Grouping, TopColumn};
 
 /// The order of a frame, as indices of its rows.
 #[derive(Clone, Debug, Default)]
@@ -33,6 +34,8 @@ pub(crate) struct Sorter {
     serial: u64,
     /// The order of the rows that were found in it.
     order: Vec<u32>,
+    /// The column and the direction of that order.
+    by: Option<(TopColumn, bool)>,
 }
 
 impl Sorter {
@@ -44,33 +47,80 @@ impl Sorter {
         find: &Find,
     ) -> Arranged {
         let row = |place: u32| &frame.rows[place as usize];
-        let mut order = self.nearly(frame);
-        let mut finder = Finder::of(find);
-        order.retain(|place| finder.finds(row(*place)));
-        // Of the stable kind, because that one makes use of what is in order.
-        order.sort_by(|a, b| arrangement.compare(row(*a), row(*b)));
+        let by = Some((arrangement.by, arrangement.descending));
+        let order = if find.is_empty() && by == self.by && arrangement.is_by_ends() {
+            self.with_changes(frame, arrangement)
+        } else {
+            let mut order = with_missing(self.known(frame), frame);
+            let mut finder = Finder::of(find);
+            order.retain(|place| finder.finds(row(*place)));
+            // Of the stable kind, because that one makes use of what is in order.
+            order.sort_by(|a, b| arrangement.compare(row(*a), row(*b)));
+            order
+        };
         self.serial = frame.serial;
         self.order.clone_from(&order);
+        self.by = by;
         Arranged::of(frame, arrangement, order)
     }
 
-    /// Returns all rows, those that are known in their last order.
-    fn nearly(&self, frame: &Frame) -> Vec<u32> {
-        let count = u32::try_from(frame.rows.len()).expect("a table has no 2^32 sockets");
-        let known = match frame.serial.checked_sub(self.serial) {
+    /// Sorts the rows of which the state or the ends have changed among the others, which are in their order already.
+    fn with_changes(&self, frame: &Frame, arrangement: Arrangement) -> Vec<u32> {
+        let compare = |a: &u32, b: &u32| {
+            let row = |place: u32| &frame.rows[place as usize];
+            arrangement.compare(row(*a), row(*b))
+        };
+        let sorted = match frame.serial.checked_sub(self.serial) {
+            Some(0) => self.order.clone(),
+            Some(1) => frame.moved_unchanged(&self.order),
+            _ => Vec::new(),
+        };
+        let count = sorted.len();
+        let mut order = with_missing(sorted, frame);
+        let (sorted, changed) = order.split_at_mut(count);
+        if changed.len() > count / FEW {
+            order.sort_by(compare);
+            return order;
+        }
+        changed.sort_by(compare);
+        let mut merged = Vec::with_capacity(sorted.len() + changed.len());
+        let mut rest = &*sorted;
+        for place in &*changed {
+            let before = rest.partition_point(|it| compare(it, place).is_lt());
+            merged.extend_from_slice(&rest[..before]);
+            merged.push(*place);
+            rest = &rest[before..];
+        }
+        merged.extend_from_slice(rest);
+        merged
+    }
+
+    /// Returns the rows that are known, in their last order.
+    fn known(&self, frame: &Frame) -> Vec<u32> {
+        match frame.serial.checked_sub(self.serial) {
             Some(0) => self.order.clone(),
             Some(1) => frame.moved(&self.order),
             _ => Vec::new(),
-        };
-        let mut is_placed = vec![false; frame.rows.len()];
-        for place in &known {
-            is_placed[*place as usize] = true;
         }
-        let mut order = known;
-        order.extend((0..count).filter(|place| !is_placed[*place as usize]));
-        order
     }
 }
+
+/// Returns these places, and behind them those of all other rows.
+fn with_missing(mut places: Vec<u32>, frame: &Frame) -> Vec<u32> {
+    let count = u32::try_from(frame.rows.len()).expect("a table has no 2^32 sockets");
+    if places.len() == frame.rows.len() {
+        return places;
+    }
+    let mut is_placed = vec![false; frame.rows.len()];
+    for place in &places {
+        is_placed[*place as usize] = true;
+    }
+    places.extend((0..count).filter(|place| !is_placed[*place as usize]));
+    places
+}
+
+/// One of so many rows may have changed where only those that have are sorted.
+const FEW: usize = 8;
 
 /// A line of the table.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -90,17 +140,18 @@ impl Arranged {
     /// Groups the rows of a frame, which are in their order.
     fn of(frame: &Frame, arrangement: Arrangement, order: Vec<u32>) -> Self {
         let row = |place: u32| &frame.rows[place as usize];
-        let mut sum = RateSum::default();
-        let mut present = 0;
-        let mut states = StateCounts::default();
-        for row in order.iter().map(|place| row(*place)) {
-            sum.add(row);
-            if row.is_present() {
-                present += 1;
-                states.add(row.connection.state);
-            }
-        }
-        let rates = sum.get();
+        // Those of all rows were made when these were compared, without a second look at each.
+        let of_all = frame.sums.as_ref();
+        let of_all = of_all.filter(|_| order.len() == frame.rows.len());
+        let sums = of_all.cloned().unwrap_or_else(|| {
+            let mut sums = RowSums::default();
+            order.iter().for_each(|place| sums.add(row(*place)));
+            sums
+        });
+        let rates = sums.rates();
+        let RowSums {
+            present, states, ..
+        } = sums;
         if arrangement.grouping == Grouping::None {
             return Self {
                 present,
@@ -137,14 +188,15 @@ impl Arranged {
         keep: impl Fn(&Row) -> bool,
     ) -> Vec<TableLine> {
         let is_shown = |place: &&u32| {
-            let row = &frame.rows[**place as usize];
-            row.is_present() || keep(row)
+            let place = **place as usize;
+            place < frame.present || keep(&frame.rows[place])
         };
         let line = |place: &u32| TableLine::Row(*place);
+        let mut lines = Vec::with_capacity(self.order.len());
         if self.groups.is_empty() {
-            return self.order.iter().filter(is_shown).map(line).collect();
+            lines.extend(self.order.iter().filter(is_shown).map(line));
+            return lines;
         }
-        let mut lines = Vec::new();
         for (place, group) in (0..).zip(&self.groups) {
             let is_expanded = expanded.contains(&group.key);
             if group.present == 0 && !(is_expanded && group.rows.iter().any(|it| is_shown(&it))) {
@@ -168,7 +220,6 @@ mod tests {
     use super::super::frame::Baseline;
     use super::super::testing::{row, row_of};
     use super::*;
-    use crate::args::TopColumn;
 
     fn frame(rows: Vec<Row>) -> Frame {
         Frame::default().followed_by(rows, Baseline::Previous, Instant::now())
@@ -211,7 +262,8 @@ mod tests {
             let mut frame = Frame::default();
             for (rows, by, find) in frames {
                 let rows = rows.into_iter().map(|(cookie, queue)| {
-                    let mut row = row(cookie);
+                    let state = [State::Established, State::CloseWait][queue as usize / 3];
+                    let mut row = row_of(cookie, state);
                     row.connection.recv_queue = queue;
                     row
                 });

@@ -32,6 +32,14 @@ impl Arrangement {
             || matches!(self.grouping, Grouping::Process | Grouping::Unit)
     }
 
+    /// Returns true where the order depends on nothing but the states and the ends of the rows.
+    pub(super) const fn is_by_ends(self) -> bool {
+        matches!(
+            self.by,
+            TopColumn::State | TopColumn::Local | TopColumn::Peer | TopColumn::Count
+        )
+    }
+
     /// Sorts by another column, or reverses the order if it is the current one.
     pub(crate) fn sorted_by(self, column: TopColumn) -> Self {
         let descending = if self.by == column {

@@ -2,20 +2,24 @@
 
 use std::time::{Duration, Instant};
 
+use super::moment::Moment;
 use super::predecessors::{Predecessor, Predecessors};
 use super::row::{Change, Rates, Row};
+use super::row_sums::RowSums;
 
 /// One reading of the table.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Frame {
-    /// The rows in no particular order; those that have left are kept for a while.
+    /// The rows that are present, in no particular order, and behind them those that have left, which are kept for a while.
     pub(crate) rows: Vec<Row>,
-    /// The place that each row had in the frame before, if it was there.
-    pub(crate) places_before: Vec<Option<u32>>,
+    /// The place that each row had in the frame before.
+    pub(crate) places_before: Vec<PlaceBefore>,
     /// The number of readings so far.
     pub(crate) serial: u64,
     /// The number of rows that are present.
     pub(crate) present: usize,
+    /// Their sums, where they were made while the rows were compared.
+    pub(crate) sums: Option<RowSums>,
     /// The number of rows of which this user may not see what the filter asks for.
     pub(crate) hidden: u64,
     /// Messages about the tables that could not be read.
@@ -28,6 +32,35 @@ pub(crate) struct Frame {
     pub(crate) is_reset: bool,
     /// The hosts that it is of, where they are several.
     pub(crate) hosts: Option<HostCount>,
+}
+
+/// The place of a row in the frame before.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum PlaceBefore {
+    /// It was not there.
+    None,
+    /// It was there in the same state, between the same ends.
+    Same(u32),
+    /// Its state or its ends have changed.
+    Changed(u32),
+}
+
+impl PlaceBefore {
+    /// Returns the place, if it was there.
+    const fn place(self) -> Option<u32> {
+        match self {
+            Self::None => None,
+            Self::Same(place) | Self::Changed(place) => Some(place),
+        }
+    }
+
+    /// Returns the place where it was the same.
+    const fn same(self) -> Option<u32> {
+        match self {
+            Self::Same(place) => Some(place),
+            Self::None | Self::Changed(_) => None,
+        }
+    }
 }
 
 /// The number of the hosts of a frame.
@@ -62,32 +95,65 @@ impl Frame {
 
     /// Returns the places that rows of the frame before have here, in their order, without those that are gone.
     pub(super) fn moved(&self, before: &[u32]) -> Vec<u32> {
-        let places = (0..).zip(&self.places_before);
-        let known = places.filter_map(|(now, before)| Some(((*before)?, now)));
-        let mut now = Vec::new();
-        for (before, place) in known {
+        self.moved_if(before, PlaceBefore::place)
+    }
+
+    /// Returns the places that those of them have here whose state and ends are what they were.
+    pub(super) fn moved_unchanged(&self, before: &[u32]) -> Vec<u32> {
+        self.moved_if(before, PlaceBefore::same)
+    }
+
+    fn moved_if(&self, before: &[u32], known: impl Fn(PlaceBefore) -> Option<u32>) -> Vec<u32> {
+        let mut now = vec![GONE; before.len()];
+        for (place, before) in (0..).zip(&self.places_before) {
+            let Some(before) = known(*before) else {
+                continue;
+            };
             let before = before as usize;
             if now.len() <= before {
-                now.resize(before + 1, None);
+                now.resize(before + 1, GONE);
             }
-            now[before] = Some(place);
+            now[before] = place;
         }
         let places = before.iter();
-        places
-            .filter_map(|place| *now.get(*place as usize)?)
-            .collect()
+        let now = places.filter_map(|place| now.get(*place as usize).copied());
+        now.filter(|place| *place != GONE).collect()
+    }
+
+    /// Returns a frame of some of the rows, in their order, of which it is not known where they were before.
+    pub(crate) fn of_rows(&self, rows: Vec<Row>) -> Self {
+        Self {
+            places_before: vec![PlaceBefore::None; rows.len()],
+            present: rows.iter().filter(|row| row.is_present()).count(),
+            rows,
+            sums: None,
+            serial: self.serial,
+            hidden: self.hidden,
+            notes: self.notes.clone(),
+            read_time: self.read_time,
+            read_at: self.read_at,
+            is_reset: self.is_reset,
+            hosts: self.hosts,
+        }
     }
 
     /// Returns the frame after this one, made of newly read rows. Duplicates, which a dump may contain, are removed.
     pub(crate) fn followed_by(&self, mut rows: Vec<Row>, baseline: Baseline, now: Instant) -> Self {
         let is_first = self.serial == 0;
+        let read_at = Some(now);
+        let now = Moment::from(now);
         let mut before = Predecessors::new(&self.rows);
         let mut places_before = Vec::with_capacity(rows.len());
+        let mut sums = RowSums::default();
         rows.retain_mut(|row| {
             let place = match before.take(row.key) {
                 Predecessor::At(place, old) => {
                     row.follow(old, baseline, now);
-                    Some(place)
+                    if row.is_where(old) {
+                        PlaceBefore::Same(place)
+                    } else {
+                        PlaceBefore::Changed(place)
+                    }
                 }
                 Predecessor::Taken => return false,
                 Predecessor::None => {
@@ -95,10 +161,11 @@ impl Frame {
                         row.change = Change::New { since: now };
                         row.has_come = true;
                     }
-                    None
+                    PlaceBefore::None
                 }
             };
             places_before.push(place);
+            sums.add(row);
             true
         });
         let present = rows.len();
@@ -108,15 +175,16 @@ impl Frame {
                     continue;
                 };
                 rows.push(row);
-                places_before.push(Some(place));
+                places_before.push(PlaceBefore::Same(place));
             }
         }
         Self {
             rows,
             places_before,
             present,
+            sums: Some(sums),
             serial: self.serial + 1,
-            read_at: Some(now),
+            read_at,
             is_reset: baseline == Baseline::Reset,
             ..Self::default()
         }
@@ -125,8 +193,8 @@ impl Frame {
 
 impl Row {
     /// Takes over what is known from the previous reading of this socket, and notes what has changed.
-    fn follow(&mut self, old: &Self, baseline: Baseline, now: Instant) {
-        self.resolved = self.resolved.or(&old.resolved);
+    fn follow(&mut self, old: &Self, baseline: Baseline, now: Moment) {
+        self.resolved.fill_from(&old.resolved);
         self.first_read_at = old.first_read_at;
         self.has_come = old.has_come;
         // Where it has not been read again, they are those of then.
@@ -149,7 +217,7 @@ impl Row {
                 before: old.connection.state,
             },
             Change::New { since } | Change::State { since, .. }
-                if now - since < CHANGE_SHOWN_FOR =>
+                if now.saturating_duration_since(since) < CHANGE_SHOWN_FOR =>
             {
                 old.change
             }
@@ -157,6 +225,12 @@ impl Row {
             Change::Left { .. } => Change::New { since: now },
             _ => Change::None,
         };
+    }
+
+    /// Returns true where the state and the ends are those of the previous reading, and with them all that is ordered by them.
+    fn is_where(&self, old: &Self) -> bool {
+        let (now, old) = (&self.connection, &old.connection);
+        now.state == old.state && now.pair == old.pair
     }
 
     fn rates_since(&self, old: &Self) -> Option<Rates> {
@@ -176,12 +250,12 @@ impl Row {
     }
 
     /// Returns the row to show for a socket that has left the table, until that has been shown long enough.
-    fn leaving(&self, now: Instant) -> Option<Self> {
+    fn leaving(&self, now: Moment) -> Option<Self> {
         let since = match self.change {
             Change::Left { since } => since,
             _ => now,
         };
-        (now - since < CHANGE_SHOWN_FOR).then(|| Self {
+        (now.saturating_duration_since(since) < CHANGE_SHOWN_FOR).then(|| Self {
             change: Change::Left { since },
             rates: None,
             ..self.clone()
@@ -189,6 +263,8 @@ impl Row {
     }
 }
 
+/// The place of a row that is not there: no table has so many.
+const GONE: u32 = u32::MAX;
 /// The number of rows from which sorting takes several milliseconds.
 const LARGE_TABLE: usize = 5000;
 const CHANGE_SHOWN_FOR: Duration = Duration::from_secs(3);
@@ -224,7 +300,7 @@ mod tests {
         assert_eq!(changes(&first), [(1, Change::None), (2, Change::None)]);
         let changed = row_of(2, State::CloseWait);
         let next = first.followed_by(vec![changed.clone(), row(3)], Baseline::Previous, second(1));
-        let since = second(1);
+        let since = second(1).into();
         let before = State::Established;
         let expected = [
             (1, Change::Left { since }),
@@ -257,7 +333,7 @@ mod tests {
         let start = Instant::now();
         let at = |seconds, bytes| {
             let mut row = row(1);
-            row.read_at = start + Duration::from_secs(seconds);
+            row.read_at = (start + Duration::from_secs(seconds)).into();
             row.counters.as_mut().unwrap().bytes_received = bytes;
             vec![row]
         };
@@ -295,7 +371,7 @@ mod tests {
             let mut row = row(1);
             let counters = row.counters.as_mut().unwrap();
             (counters.bytes_received, counters.bytes_acked) = (bytes, 2 * bytes);
-            row.read_at = start + Duration::from_millis(after);
+            row.read_at = (start + Duration::from_millis(after)).into();
             row
         };
         let first = Frame::default().followed_by(vec![with(1000, 0)], Baseline::Previous, start);
@@ -315,7 +391,7 @@ mod tests {
     fn a_sum_is_unknown_until_all_that_were_there_have_been_read_twice() {
         let start = Instant::now();
         let read = |cookies: &[u64], second: u64| {
-            let read_at = start + Duration::from_secs(second);
+            let read_at = Moment::from(start + Duration::from_secs(second));
             let row = |cookie: &u64| Row {
                 read_at,
                 ..row(*cookie)

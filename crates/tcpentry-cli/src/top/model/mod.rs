@@ -8,10 +8,13 @@ mod find;
 mod frame;
 mod group;
 mod host_name;
+mod moment;
 mod peer_service;
 mod predecessors;
 mod rate_history;
 mod row;
+mod row_connection;
+mod row_sums;
 mod state_counts;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -23,6 +26,7 @@ pub(crate) use find::Find;
 pub(crate) use frame::{Baseline, Frame, HostCount};
 pub(crate) use group::{Group, GroupKey};
 pub(crate) use host_name::HostName;
+pub(crate) use moment::Moment;
 pub(crate) use peer_service::{FIRST_EPHEMERAL, PeerService};
 pub(crate) use row::{
     Change, Deletability, HolderNames, NotDeleted, RateSum, Rates, Resolved, Row, RowKey, RowNames,

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use tcpentry::Connection;
+use tcpentry::Pair;
 
 /// A peer, and the port of the service between it and this host: which side has chosen its port anew each time is told by
 /// the kernel's range of such ports, and where it is not, either port will do.
@@ -15,21 +15,21 @@ pub(crate) struct PeerService {
 
 impl PeerService {
     /// Returns the service of a connection.
-    pub(crate) fn of(connection: &Connection) -> Self {
-        let (local, peer) = (connection.local().port(), connection.peer().port());
+    pub(crate) fn of(pair: &Pair) -> Self {
+        let (local, peer) = (pair.local().port(), pair.peer().port());
         let is_local = local < FIRST_EPHEMERAL || peer >= FIRST_EPHEMERAL;
         let is_peers = peer < FIRST_EPHEMERAL || local >= FIRST_EPHEMERAL;
         Self {
-            peer: connection.peer().address().to_canonical(),
+            peer: pair.peer().address().to_canonical(),
             local_port: is_local.then_some(local),
             peer_port: is_peers.then_some(peer),
         }
     }
 
     /// Returns true for a connection of the peer with the service.
-    pub(crate) fn has(&self, connection: &Connection) -> bool {
-        let (local, peer) = (connection.local().port(), connection.peer().port());
-        connection.peer().address().to_canonical() == self.peer
+    pub(crate) fn has(&self, pair: &Pair) -> bool {
+        let (local, peer) = (pair.local().port(), pair.peer().port());
+        pair.peer().address().to_canonical() == self.peer
             && (self.local_port == Some(local) || self.peer_port == Some(peer))
     }
 
@@ -53,13 +53,12 @@ pub(crate) const FIRST_EPHEMERAL: u16 = 32_768;
 
 #[cfg(test)]
 mod tests {
-    use tcpentry::{Cookie, Filter, Pair, State, SystemNames, TcpTable};
+    use tcpentry::{Filter, SystemNames, TcpTable};
 
     use super::*;
 
-    fn between(local: &str, peer: &str) -> Connection {
-        let pair = Pair::new(local.parse().unwrap(), peer.parse().unwrap()).unwrap();
-        Connection::named(pair, Cookie::new(1).unwrap(), State::Established)
+    fn between(local: &str, peer: &str) -> Pair {
+        Pair::new(local.parse().unwrap(), peer.parse().unwrap()).unwrap()
     }
 
     #[test]
@@ -88,10 +87,10 @@ mod tests {
                 "dst 198.51.100.7 and ( sport = :22 or dport = :1022 )",
             ),
         ] {
-            let connection = between(local, peer);
-            let service = PeerService::of(&connection);
+            let pair = between(local, peer);
+            let service = PeerService::of(&pair);
             assert_eq!(service.term(), term);
-            assert!(service.has(&connection));
+            assert!(service.has(&pair));
             assert!(Filter::parse(&service.term(), &names).is_ok());
         }
         let service = PeerService::of(&between("192.0.2.1:443", "198.51.100.7:50000"));

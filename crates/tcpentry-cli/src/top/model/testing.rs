@@ -31,5 +31,10 @@ pub(crate) fn row_of(cookie: u64, state: State) -> Row {
         user: Some("root".into()),
         ..RowNames::default()
     };
-    Row::new(key(cookie), connection, Arc::new(names), Instant::now())
+    Row::new(
+        key(cookie),
+        &connection,
+        Arc::new(names),
+        Instant::now().into(),
+    )
 }

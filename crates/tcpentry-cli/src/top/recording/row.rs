@@ -59,7 +59,7 @@ impl RowFields {
             method: method.map(ToString::to_string),
             error,
             hint,
-            row_us: super::micros(row.read_at.saturating_duration_since(begun)),
+            row_us: super::micros(row.read_at.saturating_duration_since(begun.into())),
         }
     }
 }
@@ -172,7 +172,8 @@ impl RecordedRow {
             host: place.host.clone(),
             ..self.names(&connection)
         });
-        let mut row = Row::new(key, connection, names, read_at.unwrap_or(place.begun));
+        let read_at = read_at.unwrap_or(place.begun);
+        let mut row = Row::new(key, &connection, names, read_at.into());
         row.resolved = Resolved {
             holders: row.connection.inode.map(|_| Arc::new(self.holders())),
             deletability: self.deletability(),

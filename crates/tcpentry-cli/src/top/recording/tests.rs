@@ -90,13 +90,13 @@ fn two_readings() -> [Vec<Row>; 2] {
         .into(),
     );
     for row in &mut first {
-        row.read_at = now;
+        row.read_at = now.into();
     }
     let mut second = first.clone();
     second.remove(2);
     second.push(row_of(9, State::CloseWait));
     for row in &mut second {
-        row.read_at = now + Duration::from_micros(1_000_500);
+        row.read_at = (now + Duration::from_micros(1_000_500)).into();
         if let Some(counters) = &mut row.counters {
             counters.bytes_received = 123_456;
         }

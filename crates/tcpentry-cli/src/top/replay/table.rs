@@ -129,19 +129,10 @@ impl ForeignTable {
         };
         let rows = self.all.rows.iter().filter(|row| is_selected(row));
         let rows: Vec<Row> = rows.cloned().collect();
-        let present = rows.iter().filter(|row| row.is_present()).count();
-        let frame = Frame {
-            places_before: vec![None; rows.len()],
-            present,
-            serial: self.shown.serial + 1,
-            hidden: self.all.hidden,
-            notes: self.all.notes.clone(),
-            read_time: self.all.read_time,
-            read_at: Some(self.came_at),
-            is_reset,
-            hosts: self.all.hosts,
-            rows,
-        };
+        let mut frame = self.all.of_rows(rows);
+        frame.serial = self.shown.serial + 1;
+        frame.read_at = Some(self.came_at);
+        frame.is_reset = is_reset;
         self.shown = Arc::new(frame);
         self.send_frame();
     }
@@ -294,7 +285,8 @@ impl ForeignTable {
             lines: lines.chain(id).collect(),
         };
         let present = row.filter(|row| row.is_present());
-        let reading = present.map(|row| DetailReading::of_row(row.read_at, &row.to_connection()));
+        let reading =
+            present.map(|row| DetailReading::of_row(row.read_at.into(), &row.to_connection()));
         let details = DetailText {
             command,
             head: vec![source.beyond(target.key, identity)],

@@ -187,7 +187,7 @@ impl Preview {
             if target.host.is_some() {
                 return Vec::new();
             }
-            let service = (target.key.netns, PeerService::of(&target.connection));
+            let service = (target.key.netns, PeerService::of(&target.connection.pair));
             if !services.contains(&service) {
                 services.push(service);
             }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::super::message::SocketTarget;
-use super::super::model::{Change, Frame, PeerService};
+use super::super::model::{Change, Frame, Moment, PeerService};
 use crate::output::duration;
 
 /// Peers that are held off, and deletions that were a moment ago.
@@ -57,7 +57,7 @@ impl Holds {
             hold.came_back += 1;
             return;
         }
-        let service = (target.key.netns, PeerService::of(&target.connection));
+        let service = (target.key.netns, PeerService::of(&target.connection.pair));
         let mut held = self.held.iter();
         if !held.any(|hold| hold.services.contains(&service)) {
             self.recent.retain(|(_, other)| *other != service);
@@ -72,14 +72,14 @@ impl Holds {
         if self.recent.is_empty() {
             return None;
         }
-        let read_at = frame.read_at;
+        let read_at = frame.read_at.map(Moment::from);
         let is_new =
             |change: Change| matches!(change, Change::New { since } if Some(since) >= read_at);
         let mut new = frame.rows.iter().filter(|row| is_new(row.change));
         let (row, found) = new.find_map(|row| {
             let mut recent = self.recent.iter();
             let found = recent.position(|(_, (netns, service))| {
-                *netns == row.key.netns && service.has(&row.connection)
+                *netns == row.key.netns && service.has(&row.connection.pair)
             });
             Some((row, found?))
         })?;

@@ -31,10 +31,11 @@ impl LeftRows {
     /// Takes over the rows that the frame before still had.
     pub(super) fn add(&mut self, frame: &Frame, of: impl Fn(&Row) -> (Resolved, Option<Outcome>)) {
         let before = self.latest;
-        for row in frame.rows.iter().filter(|_| frame.has_left_rows()) {
+        for row in &frame.rows[frame.present..] {
             let Change::Left { since } = row.change else {
                 continue;
             };
+            let since = since.into();
             // They are kept in several frames.
             if before.is_some_and(|before| since <= before) {
                 continue;

@@ -20,7 +20,6 @@ use crate::args::{Grouping, TopColumn};
 fn successor(of: u64, cookie: u64) -> Row {
     let mut row = row(of);
     row.key = key(cookie);
-    row.connection.cookie = row.key.cookie;
     row
 }
 
@@ -898,7 +897,7 @@ fn a_preview_says_how_many_are_in_use_and_how_many_are_hidden() {
     desk.wait(1);
     let mut next = rows([1, 2, 3]);
     for row in &mut next {
-        row.read_at = desk.now;
+        row.read_at = desk.now.into();
     }
     let counters = next[1].counters.as_mut().unwrap();
     counters.bytes_received = 1000;

@@ -115,7 +115,6 @@ fn population(start: &[Row], seconds: u64) -> Vec<Row> {
             let cookie = 1 + rows.len() as u64;
             let mut row = row_of(cookie.min(200), (service.state)(number));
             row.key = key(cookie);
-            row.connection.cookie = row.key.cookie;
             let peer = (service.peers)(number).parse().unwrap();
             row.connection.pair = Pair::new(service.local.parse().unwrap(), peer).unwrap();
             let pid = match service.workers {

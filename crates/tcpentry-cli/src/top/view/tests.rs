@@ -179,7 +179,7 @@ fn the_second_line_has_the_totals_of_states_and_the_rates_over_time() {
         bytes += more;
         let mut read = served();
         for row in &mut read {
-            row.read_at = desk.now;
+            row.read_at = desk.now.into();
             if let Some(counters) = &mut row.counters {
                 counters.bytes_received = bytes;
             }

@@ -13,6 +13,7 @@ mod queue;
 mod read;
 mod record;
 mod recording;
+mod reused_rows;
 
 use std::collections::HashMap;
 use std::slice;

@@ -26,6 +26,8 @@ pub(super) struct NameCache {
     has_unknown: bool,
     /// The names of the rows of this reading, by what they depend on.
     shared: HashMap<NamesKey, Arc<RowNames>>,
+    /// The last of them that was asked for: the next row mostly has the same.
+    last: Option<(NamesKey, Arc<RowNames>)>,
 }
 
 /// The properties of a socket on which its names depend.
@@ -57,17 +59,31 @@ impl NameCache {
         connection: &Connection,
         place: &mut NamespaceNames<'_>,
     ) -> Arc<RowNames> {
-        let service = self.service(connection.local().port());
+        let port = connection.local().port();
         let key = NamesKey {
             netns: place.number,
             interface: connection.interface(),
             uid: connection.inode.map(|_| connection.uid),
             cgroup: connection.cgroup,
-            port: service.as_ref().map(|_| connection.local().port()),
+            port: self.services().contains_key(&port).then_some(port),
         };
-        if let Some(names) = self.shared.get(&key) {
+        if let Some((_, names)) = self.last.as_ref().filter(|(last, _)| *last == key) {
             return Arc::clone(names);
         }
+        let names = match self.shared.get(&key) {
+            Some(names) => Arc::clone(names),
+            None => self.new_names(connection, key, place),
+        };
+        self.last = Some((key, Arc::clone(&names)));
+        names
+    }
+
+    fn new_names(
+        &mut self,
+        connection: &Connection,
+        key: NamesKey,
+        place: &mut NamespaceNames<'_>,
+    ) -> Arc<RowNames> {
         let device = key.interface.map(|interface| place.devices.name(interface));
         let names = Arc::new(RowNames {
             host: None,
@@ -75,7 +91,7 @@ impl NameCache {
             device: device.map(|device| device.to_string().into()),
             user: self.user(connection, place.has_users),
             unit: self.unit(connection),
-            service,
+            service: self.service(connection.local().port()),
         });
         self.shared.insert(key, Arc::clone(&names));
         names
@@ -84,6 +100,7 @@ impl NameCache {
     /// Begins a reading: what has no name yet is looked up again.
     pub(super) fn begin_reading(&mut self) {
         self.shared.clear();
+        self.last = None;
         if std::mem::take(&mut self.has_unknown) {
             self.cgroups = Cgroups::new();
             self.units.retain(|_, unit| unit.is_some());
@@ -140,8 +157,11 @@ impl NameCache {
 
     /// Returns the name of the service of a port.
     pub(super) fn service(&mut self, port: u16) -> Option<Arc<str>> {
-        let services = self.services.get_or_insert_with(services);
-        services.get(&port).cloned()
+        self.services().get(&port).cloned()
+    }
+
+    fn services(&mut self) -> &HashMap<u16, Arc<str>> {
+        self.services.get_or_insert_with(services)
     }
 }
 

@@ -7,8 +7,9 @@ use tcpentry::Error;
 use tcpentry::filter::Truth;
 
 use super::super::message::Update;
-use super::super::model::{Baseline, Frame, Row, RowKey};
+use super::super::model::{Baseline, Frame, Moment, Row, RowKey};
 use super::names::NamespaceNames;
+use super::reused_rows::ReusedRows;
 use super::{WatchedNamespace, Worker};
 
 impl Worker {
@@ -19,7 +20,7 @@ impl Worker {
         self.attribution.forget();
         self.names.begin_reading();
         let mut reading = PartialFrame {
-            rows: self.take_memory(),
+            rows: ReusedRows::new(self.take_memory()),
             ..PartialFrame::default()
         };
         for place in 0..self.namespaces.len() {
@@ -36,13 +37,12 @@ impl Worker {
             (self.send)(Update::Trouble(trouble.clone()));
             return;
         }
+        let mut rows = reading.rows.finish();
         if self.needs_holders() {
-            self.resolve_all_holders(&mut reading.rows);
+            self.resolve_all_holders(&mut rows);
         }
         let baseline = std::mem::replace(&mut self.baseline, Baseline::Previous);
-        let frame = self
-            .frame
-            .followed_by(reading.rows, baseline, Instant::now());
+        let frame = self.frame.followed_by(rows, baseline, Instant::now());
         let mut frame = Frame {
             hidden: reading.hidden,
             notes: reading.notes,
@@ -58,13 +58,14 @@ impl Worker {
         self.send_details();
     }
 
-    /// Returns the memory of the rows of the frame before, unless the screen has not yet let go of it.
+    /// Returns the rows of the frame before, to be replaced, unless the screen has not yet let go of them.
     fn take_memory(&mut self) -> Vec<Row> {
         let frame = self.frame_before.take().and_then(Arc::into_inner);
         let mut rows = frame.map(|frame| frame.rows).unwrap_or_default();
-        rows.clear();
         // A table that was much larger gives its memory back.
-        rows.shrink_to(2 * self.frame.rows.len());
+        let most = 2 * self.frame.rows.len();
+        rows.truncate(most);
+        rows.shrink_to(most);
         rows
     }
 
@@ -93,13 +94,18 @@ impl Worker {
             devices,
         };
         let query = selection.query().clone().with_info();
-        let rows = opened.table.connections(&query)?;
-        for (count, connection) in rows.enumerate() {
-            if count % ROWS_PER_CHECK == ROWS_PER_CHECK - 1 && queue.has_urgent() {
+        let mut rows = opened.table.connections(&query)?;
+        let mut read_at = Moment::from(Instant::now());
+        let mut count = 0_usize;
+        while let Some(connection) = rows.advance()? {
+            count += 1;
+            if count % ROWS_PER_CHECK == 0 && queue.has_urgent() {
                 return Ok(false);
             }
-            let connection = connection?;
-            match selection.judge(&connection, attribution)? {
+            if count % ROWS_PER_TIME == 0 {
+                read_at = Instant::now().into();
+            }
+            match selection.judge(connection, attribution)? {
                 Truth::True => {}
                 Truth::Hidden => {
                     reading.hidden += 1;
@@ -111,9 +117,11 @@ impl Worker {
                 netns: *number,
                 cookie: connection.cookie,
             };
-            let row_names = names.of_row(&connection, &mut place);
-            let mut row = Row::new(key, connection, row_names, Instant::now());
-            row.resolved = resolved.get(&key).cloned().unwrap_or_default();
+            let row_names = names.of_row(connection, &mut place);
+            let mut row = Row::new(key, connection, row_names, read_at);
+            if let Some(known) = resolved.get(&key) {
+                row.resolved = known.clone();
+            }
             reading.rows.push(row);
         }
         Ok(true)
@@ -124,11 +132,14 @@ impl Worker {
         let is_unknown =
             |row: &Row| row.resolved.holders.is_none() && row.connection.inode.is_some();
         let unknown = rows.iter().filter(|row| is_unknown(row));
-        let sockets = unknown.filter_map(|row| Some((row.connection.inode?, row.first_read_at)));
+        let sockets =
+            unknown.filter_map(|row| Some((row.connection.inode?, row.first_read_at.into())));
         self.holders.look_for(sockets);
         let unknown = rows.iter_mut().filter(|row| is_unknown(row));
         for row in unknown {
-            let known = self.holders.of(row.connection.inode, row.first_read_at);
+            let known = self
+                .holders
+                .of(row.connection.inode, row.first_read_at.into());
             let resolved = known.or(&row.resolved);
             self.resolved.insert(row.key, resolved.clone());
             row.resolved = resolved;
@@ -168,7 +179,8 @@ impl Worker {
         let rows = frame.rows.iter().filter(|row| wanted.contains(&row.key));
         let rows: Vec<&Row> = rows.collect();
         let sockets = rows.iter();
-        let sockets = sockets.filter_map(|row| Some((row.connection.inode?, row.first_read_at)));
+        let sockets =
+            sockets.filter_map(|row| Some((row.connection.inode?, row.first_read_at.into())));
         self.holders.look_for(sockets);
         // Those that scrolled away before an answer came may be asked about twice.
         self.check_rows(rows.iter().copied());
@@ -176,7 +188,9 @@ impl Worker {
         for row in rows {
             let known = self.resolved.entry(row.key).or_default();
             if known.holders.is_none() {
-                let found = self.holders.of(row.connection.inode, row.first_read_at);
+                let found = self
+                    .holders
+                    .of(row.connection.inode, row.first_read_at.into());
                 *known = known.or(&found);
             }
             answer.push((row.key, known.clone()));
@@ -188,7 +202,7 @@ impl Worker {
 /// The result of a reading so far.
 #[derive(Default)]
 struct PartialFrame {
-    rows: Vec<Row>,
+    rows: ReusedRows,
     hidden: u64,
     failed: usize,
     notes: Vec<String>,
@@ -206,3 +220,5 @@ impl PartialFrame {
 
 /// The number of rows after which pending commands are checked.
 const ROWS_PER_CHECK: usize = 1024;
+/// The number of rows after which the clock is read. The kernel sends more than these at once, and reads their counters then.
+const ROWS_PER_TIME: usize = 32;

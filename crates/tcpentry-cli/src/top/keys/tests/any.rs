@@ -81,7 +81,6 @@ fn rows(all: &[(u64, u8)]) -> Vec<Row> {
         2 => {
             let mut row = row(*cookie);
             row.key = key(cookie + 100);
-            row.connection.cookie = row.key.cookie;
             row
         }
         _ => row(*cookie),

@@ -1,0 +1,3 @@
+//! The part that several programs of the benchmark have.
+
+pub mod raw;
