@@ -51,6 +51,7 @@ pub mod tmux;
 pub mod user;
 pub mod varied;
 pub mod wait;
+pub mod wine_dll;
 pub mod world;
 
 pub use netns::{Namespace, isolated};

@@ -1,12 +1,12 @@
 //! `tcpentry wine`: `SetTcpEntry` for Windows programs in a prefix of Wine.
 
 use std::env;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tcpentry_wine::pe::Machine;
 use tcpentry_wine::setup::{
-    self, CopyAge, DllOverride, FolderStatus, Installed, Parts, ProgramRights, SetupError, Status,
-    Wine,
+    self, CopyAge, DllOverride, FolderStatus, Installed, Parts, ProgramRights, Removal, SetupError,
+    SetupHint, Status, Wine,
 };
 
 use super::finding::{self, Finding};
@@ -34,7 +34,7 @@ pub(crate) fn run(args: &WineArgs) -> Exit {
     done.unwrap_or_else(|error| {
         print_error(&sentence(error.to_string().as_bytes()));
         if let Some(hint) = error.hint() {
-            print_hint(&sentence(hint.as_bytes()));
+            print_hint(&sentence(hint_text(hint).as_bytes()));
         }
         if error.is_denied() {
             Exit::Denied
@@ -55,14 +55,52 @@ fn install(prefix: &Path, with_tables: bool) -> Result<Exit, SetupError> {
 }
 
 fn remove(prefix: &Path) -> Result<Exit, SetupError> {
-    let removed = setup::remove(prefix, &Wine::find()?)?;
-    let prefix = sentence(prefix.to_string_lossy().as_bytes());
-    notice(&if removed {
-        format!("removed from {prefix}; what was there before is there again")
+    let done = setup::remove(prefix, &Wine::find()?)?;
+    report_removal(prefix, &done);
+    Ok(if done.left.is_empty() {
+        Exit::Done
     } else {
-        format!("nothing is installed in {prefix}")
-    });
-    Ok(Exit::Done)
+        Exit::Failed
+    })
+}
+
+fn report_removal(prefix: &Path, done: &Removal) {
+    let shown = sentence(prefix.to_string_lossy().as_bytes());
+    let is_whole = done.remarks.is_empty() && done.left_override.is_none();
+    if !done.was_installed {
+        notice(&format!("nothing is installed in {shown}"));
+    } else if !done.left.is_empty() {
+        print_error(&format!("not all of it could be removed from {shown}"));
+    } else if is_whole {
+        notice(&format!(
+            "removed from {shown}; what was there before is there again"
+        ));
+    } else {
+        notice(&format!("removed from {shown}"));
+    }
+    for remark in &done.remarks {
+        notice(&sentence(remark.as_bytes()));
+    }
+    if let Some(text) = &done.left_override {
+        let text = sentence(text.as_bytes());
+        notice(&format!(
+            "the override {text} is left as it is: it may be somebody else's"
+        ));
+        let delete = command(&absolute(prefix), &setup::delete_override_words());
+        print_hint(&sentence(format!("`{delete}` deletes it").as_bytes()));
+    }
+    for path in &done.left {
+        let path = sentence(path.as_bytes());
+        print_error(&format!(
+            "{path} stays: what was there before is not kept, and Wine's own is not found"
+        ));
+        print_hint("set WINELOADER to Wine's program, then remove again");
+    }
+}
+
+/// Returns a path that Wine takes.
+fn absolute(prefix: &Path) -> PathBuf {
+    std::path::absolute(prefix).unwrap_or_else(|_| prefix.to_owned())
 }
 
 fn status(prefix: &Path, args: &WineStatusArgs) -> Result<Exit, SetupError> {
@@ -96,22 +134,8 @@ fn findings(
         Err(error) => missing("wine", error),
     });
     let folders = status.folders.iter();
-    findings.extend(folders.map(|folder| of_folder(folder, &again)));
-    findings.push(match &status.dll_override {
-        Ok(DllOverride::Ours) => Finding::ok("override", "iphlpapi=native,builtin"),
-        Ok(DllOverride::Missing) if status.is_installed() => Finding::missing(
-            "override",
-            "none: programs use Wine's own iphlpapi.dll",
-            again,
-        ),
-        Ok(DllOverride::Missing) => Finding::note("override", "none"),
-        Ok(DllOverride::Other(value)) => Finding::missing(
-            "override",
-            format!("iphlpapi={value}, which somebody else has set"),
-            "winecfg, \"Libraries\"",
-        ),
-        Err(error) => missing("override", error),
-    });
+    findings.extend(folders.map(|folder| of_folder(folder, &status.prefix, &again)));
+    findings.push(of_override(status, again));
     findings.push(match parts {
         Ok(parts) => of_rights(parts),
         Err(error) => missing("rights", error),
@@ -119,50 +143,109 @@ fn findings(
     findings
 }
 
+fn of_override(status: &Status, again: String) -> Finding {
+    let check = "override";
+    let delete = || command(&status.prefix, &setup::delete_override_words());
+    match &status.dll_override {
+        Ok(DllOverride::Ours) if status.has_traces() => Finding::ok(check, setup::OUR_OVERRIDE),
+        Ok(DllOverride::Ours) => Finding::missing(
+            check,
+            format!(
+                "{}, with nothing installed: it is left over, or somebody else's, and `install` refuses it",
+                setup::OUR_OVERRIDE
+            ),
+            delete(),
+        ),
+        Ok(DllOverride::Missing) if status.has_traces() => {
+            Finding::missing(check, "none: programs use Wine's own iphlpapi.dll", again)
+        }
+        Ok(DllOverride::Missing) => Finding::note(check, "none"),
+        Ok(DllOverride::Other(value)) => Finding::missing(
+            check,
+            format!("{value}, which somebody else has set, and `install` refuses it"),
+            delete(),
+        ),
+        Err(error) => missing(check, error),
+    }
+}
+
 fn missing(check: &'static str, error: &SetupError) -> Finding {
-    let hint = error.hint().unwrap_or("see tcpentry(1), WINE");
+    let hint = error.hint().map(hint_text);
+    let hint = hint.unwrap_or_else(|| "see tcpentry(1), WINE".to_owned());
     Finding::missing(check, error.to_string(), hint)
 }
 
-fn of_folder(folder: &FolderStatus, again: &str) -> Finding {
-    let Some((machine, installed)) = &folder.installed else {
-        return Finding::note(
-            folder.name,
-            "no iphlpapi.dll: such programs do not run here",
-        );
-    };
-    let bits = match machine {
+/// Returns the way out in words.
+fn hint_text(hint: &SetupHint) -> String {
+    match hint {
+        SetupHint::Text(text) => text.clone(),
+        SetupHint::Command {
+            prefix,
+            words,
+            effect,
+        } => format!("`{}` {effect}", command(prefix, words)),
+    }
+}
+
+/// Returns a command in a prefix, as it is typed into a shell.
+fn command(prefix: &Path, words: &[&str]) -> String {
+    let mut line = format!("WINEPREFIX={}", for_shell(&prefix.to_string_lossy()));
+    for word in words {
+        line.push(' ');
+        line.push_str(&for_shell(word));
+    }
+    line
+}
+
+fn of_folder(folder: &FolderStatus, prefix: &Path, again: &str) -> Finding {
+    let name = folder.name;
+    let bits = |machine: &Machine| match machine {
         Machine::X86_64 => 64,
         Machine::I686 => 32,
     };
-    let (wine, age, tables) = match installed {
-        Installed::No => {
+    let (text, age) = match &folder.installed {
+        // Every prefix has this one.
+        None if name == "system32" => {
+            let fix = command(prefix, &["wineboot", "-u"]);
+            return Finding::missing(name, "no iphlpapi.dll", fix);
+        }
+        None => return Finding::note(name, "no iphlpapi.dll: there is nothing to do here"),
+        Some(Installed::No(machine)) => {
+            let bits = bits(machine);
             let detail = format!(
                 "not installed: SetTcpEntry of {bits}-bit programs returns 0 and does nothing"
             );
-            return Finding::missing(folder.name, detail, again);
+            return Finding::missing(name, detail, again);
         }
-        Installed::Damaged(cause) => return Finding::missing(folder.name, cause, again),
-        Installed::Yes {
+        Some(Installed::Damaged(cause)) => return Finding::missing(name, cause, again),
+        Some(Installed::Blocked(cause)) => return missing(name, cause),
+        Some(Installed::Yes {
+            machine,
             wine,
             copy,
             has_tables,
-        } => (wine, copy, if *has_tables { ", with tables" } else { "" }),
+        }) => {
+            let (bits, tables) = (
+                bits(machine),
+                if *has_tables { ", with tables" } else { "" },
+            );
+            let text = format!("installed for {bits}-bit programs{tables}, from Wine {wine}");
+            (text, copy)
+        }
     };
-    let text = format!("installed for {bits}-bit programs{tables}, from Wine {wine}");
     match age {
-        CopyAge::Current => Finding::ok(folder.name, text),
+        CopyAge::Current => Finding::ok(name, text),
         CopyAge::Unknown => Finding::note(
-            folder.name,
+            name,
             format!("{text}; Wine's own DLL is not found, so whether that is current is not known"),
         ),
         CopyAge::OlderThanWine => Finding::missing(
-            folder.name,
-            format!("{text}; Wine has another iphlpapi.dll by now"),
+            name,
+            format!("{text}; Wine has another iphlpapi.dll by now, or the copy was changed"),
             again,
         ),
         CopyAge::OlderThanOurs => Finding::missing(
-            folder.name,
+            name,
             format!("{text}; this tcpentry has another tcpentry.dll"),
             again,
         ),
@@ -185,7 +268,10 @@ fn of_rights(parts: &Parts) -> Finding {
         ProgramRights::Nothing => Finding::missing(
             "rights",
             format!("programs can delete nothing: you may not run {program}"),
-            format!("become a member of its group: ls -l {program}"),
+            format!(
+                "ls -l {} shows the group whose members may",
+                for_shell(&program.to_string())
+            ),
         ),
     }
 }

@@ -7,6 +7,7 @@ use tcpentry_testkit::pty::Terminal;
 use tcpentry_testkit::{isolated, skip, until};
 
 use crate::util::{ELSEWHERE, connections, is_alive, program, run};
+use crate::wine::stage::WineStage;
 
 /// The numbers of linux/capability.h.
 const DAC_OVERRIDE: u64 = 1 << 1;
@@ -197,6 +198,20 @@ fn the_peers_of_the_demo_have_no_rights() {
     let mut command = program();
     command.arg("demo-peer").stdin(Stdio::piped());
     Running::start(command).await_rights(Rights::only(0));
+}
+
+/// Wine's own programs, which it runs, are not restricted.
+#[test]
+fn what_changes_a_prefix_has_no_rights() {
+    for words in ["install", "status", "remove"] {
+        let stage = WineStage::new(&format!("rights-{words}"));
+        stage.let_wine_hang();
+        let running = Running::start(stage.command(&[words], &stage.path("prefix")));
+        running.await_rights(Rights {
+            gains_none: false,
+            ..Rights::only(0)
+        });
+    }
 }
 
 #[test]

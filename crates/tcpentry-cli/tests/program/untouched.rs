@@ -9,6 +9,7 @@ use tcpentry_testkit::seccomp::{Touched, watching};
 use tcpentry_testkit::{isolated, skip, stage};
 
 use crate::util::{Run, connections, ends, identity, is_alive, local, program, run};
+use crate::wine::stage::WineStage;
 
 /// Asserts that the watched program ran nothing but itself, and opened nothing for writing; gives what was watched, or skips
 /// the test where nobody can watch.
@@ -141,6 +142,31 @@ fn the_demo_runs_itself_and_writes_nothing() {
     isolated(|| {
         let done: Run = clean!(watching(|| run("demo")));
         assert_eq!(done.code, 0, "{}", done.err);
+    });
+}
+
+/// `install` and `remove` write, and that only below the prefix: `wine/mod.rs` compares.
+#[test]
+fn looking_at_a_prefix_runs_wine_alone_and_writes_nothing() {
+    isolated(|| {
+        let stage = WineStage::new("looked-at");
+        let wine = stage.path("wine/bin/wine");
+        let looked = |expected: i32| {
+            let (done, touched) = match watching(|| stage.run(&["status"])) {
+                Ok(watched) => watched,
+                Err(errno) => skip!("no filter can be listened to: {errno}"),
+            };
+            assert_eq!(done.code, expected, "{}{}", done.out, done.err);
+            let own = stage.path("ours/bin/tcpentry");
+            let others = |it: &&Touched| it.run && it.path != own && it.path != wine;
+            assert_eq!(touched.iter().find(others).map(|it| &it.path), None);
+            assert!(touched.iter().any(|it| it.run && it.path == wine));
+            let written = touched.iter().find(|it| it.to_write());
+            assert_eq!(written.map(|it| &it.path), None);
+        };
+        looked(1);
+        stage.install();
+        looked(0);
     });
 }
 

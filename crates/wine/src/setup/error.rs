@@ -2,14 +2,30 @@
 
 use std::fmt;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The reason why something could not be done to a prefix, and the way out.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct SetupError {
     text: String,
-    hint: Option<String>,
+    hint: Option<SetupHint>,
     is_denied: bool,
+}
+
+/// The way out of an error.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum SetupHint {
+    /// A sentence.
+    Text(String),
+    /// A command in a prefix, and what it does.
+    Command {
+        /// The prefix, for the variable `WINEPREFIX`.
+        prefix: PathBuf,
+        /// The command and its words.
+        words: Vec<&'static str>,
+        /// What it does, after the command: a predicate.
+        effect: &'static str,
+    },
 }
 
 impl SetupError {
@@ -39,7 +55,25 @@ impl SetupError {
 
     pub(super) fn with_hint(self, hint: impl Into<String>) -> Self {
         Self {
-            hint: Some(hint.into()),
+            hint: Some(SetupHint::Text(hint.into())),
+            ..self
+        }
+    }
+
+    /// Adds a command in a prefix as the way out.
+    pub(super) fn with_command(
+        self,
+        prefix: &Path,
+        words: &[&'static str],
+        effect: &'static str,
+    ) -> Self {
+        let hint = SetupHint::Command {
+            prefix: prefix.to_owned(),
+            words: words.to_vec(),
+            effect,
+        };
+        Self {
+            hint: Some(hint),
             ..self
         }
     }
@@ -51,8 +85,8 @@ impl SetupError {
     }
 
     /// Returns the way out.
-    pub fn hint(&self) -> Option<&str> {
-        self.hint.as_deref()
+    pub fn hint(&self) -> Option<&SetupHint> {
+        self.hint.as_ref()
     }
 
     /// Returns true where a right is missing.

@@ -1,9 +1,9 @@
-//! A folder of DLLs in a prefix, `system32` or `syswow64`: what is in it of ours, and how it gets and loses that.
+//! A folder of DLLs in a prefix, `system32` or `syswow64`: what is in it of ours, and how it gets that.
 
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
+use super::SET;
+use super::dll_file::DllFile;
 use super::error::SetupError;
 use super::journal::Journal;
 use super::parts::{Parts, is_ours};
@@ -11,20 +11,62 @@ use super::wine::Wine;
 use crate::pe::{self, Machine, PeError};
 
 /// The DLL of Wine's, the name of what was there before, and our own DLL.
-const WINES: &str = "iphlpapi.dll";
-const ORIGINAL: &str = "iphlpapi.dll.tcpentry-original";
-const OURS: &str = "tcpentry.dll";
+pub(super) const WINES: &str = "iphlpapi.dll";
+pub(super) const ORIGINAL: &str = "iphlpapi.dll.tcpentry-original";
+pub(super) const OURS: &str = "tcpentry.dll";
 /// The module to which exports are forwarded.
-const MODULE: &str = "tcpentry";
+pub(super) const MODULE: &str = "tcpentry";
 
-/// A folder with Wine's `iphlpapi.dll`, as it was when it was read.
+/// A folder as it was when it was read.
 #[derive(Debug)]
 pub(super) struct DllFolder {
-    path: PathBuf,
-    pub(super) machine: Machine,
-    image: Vec<u8>,
-    original: Option<Vec<u8>>,
-    ours: Option<Vec<u8>>,
+    prefix: PathBuf,
+    pub(super) path: PathBuf,
+    wines: DllFile,
+    original: DllFile,
+    ours: DllFile,
+}
+
+/// The state of `iphlpapi.dll`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum WinesState<'f> {
+    Missing,
+    /// Something that is neither read nor written.
+    Odd(&'static str),
+    /// Wine's own.
+    Own(&'f [u8]),
+    /// A patched copy of it.
+    Copy(&'f [u8]),
+    /// No DLL.
+    Broken,
+    /// A DLL of somebody else's.
+    Other,
+}
+
+/// The state of `iphlpapi.dll.tcpentry-original`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum OriginalState<'f> {
+    Missing,
+    /// Something that is neither read nor written.
+    Odd(&'static str),
+    /// What was there before: one of Wine's own DLLs.
+    Kept(&'f [u8]),
+    /// Something else.
+    Broken,
+}
+
+/// The state of `tcpentry.dll`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum OursState<'f> {
+    Missing,
+    /// Something that is neither read nor written.
+    Odd(&'static str),
+    /// Ours, of any version.
+    Ours(&'f [u8]),
+    /// No DLL, in the place of ours.
+    Broken,
+    /// Somebody else's.
+    Other,
 }
 
 /// The files that an installation writes.
@@ -36,69 +78,126 @@ pub(super) struct PlannedFiles {
     ours: Vec<u8>,
 }
 
-/// The state of a folder.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Installed {
-    /// Nothing of ours.
-    No,
-    /// All of it.
-    Yes {
-        /// The version of Wine whose DLL was copied.
-        wine: String,
-        /// Its age.
-        copy: CopyAge,
-        /// Set where the tables are forwarded, too.
-        has_tables: bool,
-    },
-    /// Parts of it: what is wrong.
-    Damaged(String),
-}
-
-/// The age of a patched copy.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum CopyAge {
-    /// It is what would be made now.
-    Current,
-    /// Wine's own DLL is another one by now.
-    OlderThanWine,
-    /// This installation has another `tcpentry.dll`, or its program at another place.
-    OlderThanOurs,
-    /// Wine's own DLL was not found.
-    Unknown,
-}
-
 impl DllFolder {
-    /// Reads a folder; `None` for one without `iphlpapi.dll`.
-    pub(super) fn read(path: &Path) -> Result<Option<Self>, SetupError> {
-        let wines = path.join(WINES);
-        let Some(image) = read(&wines)? else {
-            return Ok(None);
-        };
-        let machine = pe::machine(&image).map_err(|error| not_edited(&wines, &error))?;
-        Ok(Some(Self {
+    /// Reads a folder; `None` for one with neither `iphlpapi.dll` nor anything of ours.
+    pub(super) fn read(prefix: &Path, path: &Path) -> Result<Option<Self>, SetupError> {
+        let read = |name| DllFile::read(&path.join(name));
+        let folder = Self {
+            prefix: prefix.to_owned(),
             path: path.to_owned(),
-            machine,
-            image,
-            original: read(&path.join(ORIGINAL))?,
-            ours: read(&path.join(OURS))?,
-        }))
+            wines: read(WINES)?,
+            original: read(ORIGINAL)?,
+            ours: read(OURS)?,
+        };
+        let is_empty = folder.wines == DllFile::Missing && !folder.has_traces();
+        Ok((!is_empty).then_some(folder))
     }
 
-    /// Returns true where Wine's DLL is a patched copy.
-    pub(super) fn is_installed(&self) -> bool {
-        pe::is_forwarded(&self.image)
+    pub(super) fn wines(&self) -> WinesState<'_> {
+        match &self.wines {
+            DllFile::Missing => WinesState::Missing,
+            DllFile::Odd(cause) => WinesState::Odd(cause),
+            DllFile::Contents(image) if pe::machine(image).is_err() => WinesState::Broken,
+            DllFile::Contents(image) if pe::is_forwarded(image) => WinesState::Copy(image),
+            DllFile::Contents(image) if edit(image, SET, "").is_ok() => WinesState::Own(image),
+            DllFile::Contents(_) => WinesState::Other,
+        }
+    }
+
+    pub(super) fn original(&self) -> OriginalState<'_> {
+        match &self.original {
+            DllFile::Missing => OriginalState::Missing,
+            DllFile::Odd(cause) => OriginalState::Odd(cause),
+            DllFile::Contents(image) if edit(image, SET, "").is_ok() => OriginalState::Kept(image),
+            DllFile::Contents(_) => OriginalState::Broken,
+        }
+    }
+
+    pub(super) fn ours(&self) -> OursState<'_> {
+        match &self.ours {
+            DllFile::Missing => OursState::Missing,
+            DllFile::Odd(cause) => OursState::Odd(cause),
+            DllFile::Contents(dll) if is_ours(dll) => OursState::Ours(dll),
+            DllFile::Contents(dll) if pe::machine(dll).is_err() && self.has_ours_beside() => {
+                OursState::Broken
+            }
+            DllFile::Contents(_) => OursState::Other,
+        }
+    }
+
+    /// Returns true where the patched copy or the original is there, and `tcpentry.dll` beside it was ours.
+    fn has_ours_beside(&self) -> bool {
+        let image = self.wines.contents();
+        image.is_some_and(pe::is_forwarded) || self.original != DllFile::Missing
+    }
+
+    /// Returns the processor that the DLLs are for; `None` where none of them says it.
+    pub(super) fn machine(&self) -> Option<Machine> {
+        let files = [&self.wines, &self.original, &self.ours];
+        let mut images = files.iter().filter_map(|file| file.contents());
+        images.find_map(|image| pe::machine(image).ok())
     }
 
     /// Returns true where the tables are forwarded, too.
     pub(super) fn has_tables(&self) -> bool {
-        let names = pe::forwarded_exports(&self.image, MODULE).unwrap_or_default();
+        let image = self.wines.contents().unwrap_or_default();
+        let names = pe::forwarded_exports(image, MODULE).unwrap_or_default();
         names.len() > 1
     }
 
     /// Returns true where anything of ours is in it.
     pub(super) fn has_traces(&self) -> bool {
-        let has_ours = self.ours.as_deref().is_some_and(is_ours);
-        self.is_installed() || self.original.is_some() || has_ours
+        self.has_ours_beside() || matches!(self.ours(), OursState::Ours(_))
+    }
+
+    /// Fails where something is neither read nor written.
+    pub(super) fn require_plain(&self) -> Result<(), SetupError> {
+        if let DllFile::Odd(cause) = self.wines {
+            return Err(self.without_wines(&format!("{} {cause}", self.shown(WINES))));
+        }
+        for (file, name) in [(&self.original, ORIGINAL), (&self.ours, OURS)] {
+            if let DllFile::Odd(cause) = file {
+                return Err(self.in_the_way(name, cause));
+            }
+        }
+        Ok(())
+    }
+
+    /// Fails where nothing can be installed; what is damaged of ours can be mended.
+    pub(super) fn require_installable(&self) -> Result<(), SetupError> {
+        self.require_plain()?;
+        if self.ours() == OursState::Other {
+            return Err(self.in_the_way(OURS, "is somebody else's"));
+        }
+        match self.wines() {
+            WinesState::Broken if self.has_traces() => Ok(()),
+            WinesState::Broken | WinesState::Other => {
+                let image = self.wines.contents().unwrap_or_default();
+                edit(image, SET, "").map(|_| ()).map_err(|error| {
+                    self.without_wines(&format!("cannot edit {}: {error}", self.shown(WINES)))
+                })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn shown(&self, name: &str) -> String {
+        self.path.join(name).display().to_string()
+    }
+
+    /// Makes the error of something in the place of a file of ours.
+    fn in_the_way(&self, name: &str, cause: &str) -> SetupError {
+        let text = format!("{} {cause}: it is left as it is", self.shown(name));
+        SetupError::new(text).with_hint("move it away, then install again")
+    }
+
+    /// Makes the error of something in the place of Wine's own DLL.
+    fn without_wines(&self, text: &str) -> SetupError {
+        SetupError::new(format!("{text}; it is left as it is")).with_command(
+            &self.prefix,
+            &["wineboot", "-u"],
+            "makes Wine's own, once that is moved away",
+        )
     }
 
     /// Makes what an installation writes, and checks that it may.
@@ -111,36 +210,25 @@ impl DllFolder {
         wine: &Wine,
         names: &[&str],
     ) -> Result<PlannedFiles, SetupError> {
-        let path = self.path.join(WINES);
-        if self.ours.as_deref().is_some_and(|dll| !is_ours(dll)) {
-            let other = self.path.join(OURS);
-            return Err(SetupError::new(format!(
-                "{} is somebody else's: it is left as it is",
-                other.display()
-            )));
-        }
-        let edit = |image: &[u8]| {
-            pe::forward_exports(image, MODULE, names, wine.version())
-                .map_err(|error| not_edited(&path, &error))
+        self.require_installable()?;
+        let lost = || {
+            let text =
+                "is not Wine's, what was there before is not kept, and Wine's own is not found";
+            self.without_wines(&format!("{} {text}", self.shown(WINES)))
         };
-        if !self.is_installed() {
-            edit(&self.image)?;
-        }
-        let before = if self.is_installed() {
-            self.original.clone()
-        } else {
-            Some(self.image.clone())
+        let machine = self.machine().ok_or_else(lost)?;
+        let before = match (self.wines(), self.original()) {
+            (WinesState::Own(image), _) | (_, OriginalState::Kept(image)) => Some(image.to_vec()),
+            _ => None,
         };
-        let source = wine.own_dll(self.machine).or(before).ok_or_else(|| {
-            let original = self.path.join(ORIGINAL);
-            SetupError::new(format!("{} is missing", original.display()))
-        })?;
-        let edited = edit(&source)?;
-        let lacks_original = self.is_installed() && self.original.is_none();
+        let has_before = before.is_some();
+        let source = wine.own_dll(machine).or(before).ok_or_else(lost)?;
+        let edited = edit(&source, names, wine.version())
+            .map_err(|error| SetupError::new(format!("cannot edit Wine's own {WINES}: {error}")))?;
         Ok(PlannedFiles {
-            original: lacks_original.then_some(source),
+            original: (!has_before).then_some(source),
             edited,
-            ours: parts.dll(self.machine)?,
+            ours: parts.dll(machine)?,
         })
     }
 
@@ -155,108 +243,15 @@ impl DllFolder {
         }
         journal.write(&self.path.join(OURS), &planned.ours)?;
         let path = self.path.join(WINES);
-        if self.is_installed() {
-            journal.write(&path, &planned.edited)
-        } else {
+        if let WinesState::Own(_) = self.wines() {
             journal.exchange(&path, &self.path.join(ORIGINAL), &planned.edited)
-        }
-    }
-
-    /// Checks that what was there before can be restored.
-    pub(super) fn check_removable(&self) -> Result<(), SetupError> {
-        if !self.is_installed() || self.original.is_some() {
-            return Ok(());
-        }
-        let original = self.path.join(ORIGINAL);
-        Err(SetupError::new(format!(
-            "{} is missing, which `remove` would put back",
-            original.display()
-        ))
-        .with_hint("`install` makes it of Wine's own DLL, then try again"))
-    }
-
-    /// Restores what was there before.
-    pub(super) fn remove(&self) -> Result<(), SetupError> {
-        let (wines, original) = (self.path.join(WINES), self.path.join(ORIGINAL));
-        if self.is_installed() {
-            fs::rename(&original, &wines)
-                .map_err(|error| SetupError::file("restore", &wines, &error))?;
-        } else if self.original.is_some() {
-            delete(&original)?;
-        }
-        if self.ours.as_deref().is_some_and(is_ours) {
-            delete(&self.path.join(OURS))?;
-        }
-        Ok(())
-    }
-
-    /// Reports what is in it.
-    pub(super) fn status(&self, parts: Option<&Parts>, wine: Option<&Wine>) -> Installed {
-        if !self.is_installed() {
-            return if self.has_traces() {
-                Installed::Damaged("an installation or removal was interrupted".to_owned())
-            } else {
-                Installed::No
-            };
-        }
-        if !self.ours.as_deref().is_some_and(is_ours) {
-            return Installed::Damaged(format!("{OURS} is missing, so that no program starts"));
-        }
-        if self.original.is_none() {
-            return Installed::Damaged(format!("{ORIGINAL} is missing"));
-        }
-        let note = pe::note(&self.image).unwrap_or_default();
-        Installed::Yes {
-            copy: self.age(&note, parts, wine),
-            has_tables: self.has_tables(),
-            wine: note,
-        }
-    }
-
-    fn age(&self, note: &str, parts: Option<&Parts>, wine: Option<&Wine>) -> CopyAge {
-        let Ok(names) = pe::forwarded_exports(&self.image, MODULE) else {
-            return CopyAge::Unknown;
-        };
-        let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let Some(own) = wine.and_then(|wine| wine.own_dll(self.machine)) else {
-            return CopyAge::Unknown;
-        };
-        let again = pe::forward_exports(&own, MODULE, &names, note);
-        if again.as_deref() != Ok(&self.image) {
-            return CopyAge::OlderThanWine;
-        }
-        let Some(parts) = parts else {
-            return CopyAge::Unknown;
-        };
-        if parts.dll(self.machine).ok() == self.ours {
-            CopyAge::Current
         } else {
-            CopyAge::OlderThanOurs
+            journal.write(&path, &planned.edited)
         }
     }
 }
 
-fn not_edited(path: &Path, error: &PeError) -> SetupError {
-    SetupError::new(format!("cannot edit {}: {error}", path.display()))
-}
-
-/// Reads a file, if it is there. A symbolic link may lead to a DLL that other prefixes have, too.
-fn read(path: &Path) -> Result<Option<Vec<u8>>, SetupError> {
-    match fs::symlink_metadata(path) {
-        Ok(found) if found.is_file() => {}
-        Ok(_) => {
-            return Err(SetupError::new(format!(
-                "{} is a symbolic link, or no file: it is left as it is",
-                path.display()
-            )));
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(SetupError::file("read", path, &error)),
-    }
-    let bytes = fs::read(path).map_err(|error| SetupError::file("read", path, &error))?;
-    Ok(Some(bytes))
-}
-
-fn delete(path: &Path) -> Result<(), SetupError> {
-    fs::remove_file(path).map_err(|error| SetupError::file("remove", path, &error))
+/// Edits one of Wine's own DLLs.
+pub(super) fn edit(image: &[u8], names: &[&str], note: &str) -> Result<Vec<u8>, PeError> {
+    pe::forward_exports(image, MODULE, names, note)
 }

@@ -2,11 +2,14 @@
 //!
 //! Each step leaves the prefix working: without the value of the registry Wine loads its own DLL, whatever lies in the prefix.
 
+mod dll_file;
 mod error;
 mod folder;
+mod folder_status;
 mod journal;
 mod parts;
 mod prefix;
+mod removal;
 mod wine;
 
 #[cfg(test)]
@@ -14,16 +17,17 @@ mod tests;
 
 use std::path::{Path, PathBuf};
 
-pub use error::SetupError;
-pub use folder::{CopyAge, Installed};
+pub use error::{SetupError, SetupHint};
+pub use folder_status::{CopyAge, Installed};
 pub use parts::{Parts, ProgramRights};
 pub use prefix::default_prefix;
+pub use removal::Removal;
 pub use wine::Wine;
 
-use crate::pe::Machine;
 use folder::DllFolder;
 use journal::Journal;
 use prefix::WinePrefix;
+use wine::DELETE_OVERRIDE;
 
 /// The function that is forwarded.
 const SET: &[&str] = &["SetTcpEntry"];
@@ -36,8 +40,8 @@ const SET_AND_TABLES: &[&str] = &[
     "GetTcp6Table2",
     "GetExtendedTcpTable",
 ];
-/// The override by which Wine loads the copy in the prefix.
-const OVERRIDE: &str = "native,builtin";
+/// The override that an installation sets, as it is shown.
+pub const OUR_OVERRIDE: &str = "iphlpapi=native,builtin";
 /// The folders that may have Wine's DLL.
 const FOLDERS: [&str; 2] = ["system32", "syswow64"];
 
@@ -57,8 +61,10 @@ pub struct Status {
 pub struct FolderStatus {
     /// `system32` or `syswow64`
     pub name: &'static str,
-    /// Its state; `None` for a folder without `iphlpapi.dll`, or that is missing.
-    pub installed: Option<(Machine, Installed)>,
+    /// Its state; `None` for a folder without `iphlpapi.dll` and without anything of ours, or that is missing.
+    pub installed: Option<Installed>,
+    /// Set where anything of ours is in it.
+    pub has_traces: bool,
 }
 
 /// The override of `iphlpapi`.
@@ -83,16 +89,18 @@ impl Status {
             };
             matches!(age, Some(CopyAge::Current | CopyAge::Unknown))
         };
-        self.is_installed()
-            && self.dll_override == Ok(DllOverride::Ours)
-            && found.all(|(_, installed)| is_current(installed))
+        self.has_traces() && self.dll_override == Ok(DllOverride::Ours) && found.all(is_current)
     }
 
-    /// Returns true where anything is installed.
-    pub fn is_installed(&self) -> bool {
-        let mut found = self.folders.iter().filter_map(|it| it.installed.as_ref());
-        found.any(|(_, installed)| *installed != Installed::No)
+    /// Returns true where anything of ours is in the prefix.
+    pub fn has_traces(&self) -> bool {
+        self.folders.iter().any(|folder| folder.has_traces)
     }
+}
+
+/// Returns the words of the command that deletes an override.
+pub fn delete_override_words() -> Vec<&'static str> {
+    [&["wine"], &DELETE_OVERRIDE[..]].concat()
 }
 
 /// Installs in a prefix, or brings an installation up to date; with the tables of this machine if they are wanted or were
@@ -109,14 +117,19 @@ pub fn install(
     let prefix = WinePrefix::open(prefix)?;
     prefix.require_owner()?;
     let _lock = prefix.lock()?;
-    // Before the folders are read: Wine may bring the prefix up to date.
+    for (_, folder) in read_folders(&prefix)? {
+        folder.require_plain()?;
+        WinePrefix::require_writable(&folder.path)?;
+    }
     let before = wine.read_override(&prefix.root)?;
+    // Once more: Wine may have brought the prefix up to date.
     let folders = read_folders(&prefix)?;
     let has_traces = folders.iter().any(|(_, folder)| folder.has_traces());
-    check_override(before.as_deref(), has_traces)?;
+    check_override(&before, has_traces, &prefix)?;
     if folders.is_empty() {
         let root = prefix.root.display();
-        return Err(SetupError::new(format!("{root} has no iphlpapi.dll")));
+        let none = SetupError::new(format!("{root} has no iphlpapi.dll"));
+        return Err(none.with_command(&prefix.root, &["wineboot", "-u"], "makes it"));
     }
     let with_tables = with_tables || folders.iter().any(|(_, folder)| folder.has_tables());
     let names = if with_tables { SET_AND_TABLES } else { SET };
@@ -130,59 +143,75 @@ pub fn install(
         .zip(&planned)
         .try_for_each(|((_, folder), planned)| folder.install(planned, &mut journal));
     let set = written.and_then(|()| match before {
-        Some(_) => Ok(()),
-        None => set_override(wine, &prefix),
+        DllOverride::Missing => set_override(wine, &prefix),
+        _ => Ok(()),
     });
     set.map_err(|error| journal.undo(error))
 }
 
 /// Refuses an override that somebody else has set. Where anything of ours is in the prefix it is ours, also where Wine has put its
 /// own DLL back since.
-fn check_override(value: Option<&str>, has_traces: bool) -> Result<(), SetupError> {
-    match value {
-        None => Ok(()),
-        Some(OVERRIDE) if has_traces => Ok(()),
-        Some(other) => Err(SetupError::new(format!(
-            "iphlpapi is overridden already, by \"{other}\", for another purpose"
-        ))
-        .with_hint("if that is no longer needed, remove it in winecfg, \"Libraries\"")),
-    }
+fn check_override(
+    found: &DllOverride,
+    has_traces: bool,
+    prefix: &WinePrefix,
+) -> Result<(), SetupError> {
+    let text = match found {
+        DllOverride::Missing => return Ok(()),
+        DllOverride::Ours if has_traces => return Ok(()),
+        DllOverride::Ours => OUR_OVERRIDE,
+        DllOverride::Other(text) => text,
+    };
+    Err(SetupError::new(format!(
+        "another override is in the way, which may be there for another purpose: {text}"
+    ))
+    .with_command(
+        &prefix.root,
+        &delete_override_words(),
+        "deletes it, if it is no longer needed",
+    ))
 }
 
 /// Sets the override. Where it is not known to be set it is deleted, in case that it is: without the files, another installation
 /// would take it for somebody else's.
 fn set_override(wine: &Wine, prefix: &WinePrefix) -> Result<(), SetupError> {
-    wine.set_override(&prefix.root, OVERRIDE).map_err(|error| {
-        match wine.delete_override(&prefix.root) {
+    wine.set_override(&prefix.root)
+        .map_err(|error| match wine.delete_override(&prefix.root) {
             Ok(()) => error,
             Err(other) => error.and(&other),
-        }
-    })
+        })
 }
 
-/// Removes what was installed, and restores what was there before; returns false where nothing was.
+/// Removes what was installed, and restores what was there before.
 ///
 /// # Errors
 /// Whatever is in the way. What was done by then stays done, and the next call does the rest.
-pub fn remove(prefix: &Path, wine: &Wine) -> Result<bool, SetupError> {
+pub fn remove(prefix: &Path, wine: &Wine) -> Result<Removal, SetupError> {
     let prefix = WinePrefix::open(prefix)?;
     prefix.require_owner()?;
     let _lock = prefix.lock()?;
-    let value = wine.read_override(&prefix.root)?;
-    let folders = read_folders(&prefix)?;
-    if !folders.iter().any(|(_, folder)| folder.has_traces()) {
-        return Ok(false);
+    for (_, folder) in read_folders(&prefix)? {
+        if folder.has_traces() {
+            WinePrefix::require_writable(&folder.path)?;
+        }
+    }
+    let found = wine.read_override(&prefix.root)?;
+    let mut folders = read_folders(&prefix)?;
+    folders.retain(|(_, folder)| folder.has_traces());
+    let mut done = Removal {
+        was_installed: !folders.is_empty(),
+        ..Removal::default()
+    };
+    match found {
+        DllOverride::Missing => {}
+        DllOverride::Ours if done.was_installed => wine.delete_override(&prefix.root)?,
+        DllOverride::Ours => done.left_override = Some(OUR_OVERRIDE.to_owned()),
+        DllOverride::Other(text) => done.left_override = Some(text),
     }
     for (_, folder) in &folders {
-        folder.check_removable()?;
+        removal::from_folder(folder, wine, &mut done)?;
     }
-    if value.as_deref() == Some(OVERRIDE) {
-        wine.delete_override(&prefix.root)?;
-    }
-    for (_, folder) in &folders {
-        folder.remove()?;
-    }
-    Ok(true)
+    Ok(done)
 }
 
 /// Reads what is installed. Without Wine its own DLL and the override are not known.
@@ -195,36 +224,33 @@ pub fn status(
     wine: Result<&Wine, &SetupError>,
 ) -> Result<Status, SetupError> {
     let prefix = WinePrefix::open(prefix)?;
-    let value = prefix
+    let dll_override = prefix
         .require_owner()
         .and_then(|()| wine.map_err(Clone::clone)?.read_override(&prefix.root));
     let mut folders = FOLDERS.map(|name| FolderStatus {
         name,
         installed: None,
+        has_traces: false,
     });
     for (name, folder) in read_folders(&prefix)? {
-        let installed = (folder.machine, folder.status(parts, wine.ok()));
         for status in folders.iter_mut().filter(|it| it.name == name) {
-            status.installed = Some(installed.clone());
+            status.installed = Some(folder_status::of_folder(&folder, parts, wine.ok()));
+            status.has_traces = folder.has_traces();
         }
     }
     Ok(Status {
         prefix: prefix.root,
         folders: folders.into(),
-        dll_override: value.map(|value| match value.as_deref() {
-            None => DllOverride::Missing,
-            Some(OVERRIDE) => DllOverride::Ours,
-            Some(other) => DllOverride::Other(other.to_owned()),
-        }),
+        dll_override,
     })
 }
 
-/// Reads the folders that have Wine's DLL.
+/// Reads the folders that have Wine's DLL, or anything of ours.
 fn read_folders(prefix: &WinePrefix) -> Result<Vec<(&'static str, DllFolder)>, SetupError> {
     let mut folders = Vec::new();
     for name in FOLDERS {
         if let Some(path) = prefix.windows_folder(name)? {
-            folders.extend(DllFolder::read(&path)?.map(|folder| (name, folder)));
+            folders.extend(DllFolder::read(&prefix.root, &path)?.map(|folder| (name, folder)));
         }
     }
     Ok(folders)

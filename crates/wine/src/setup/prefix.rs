@@ -2,10 +2,11 @@
 
 use std::env;
 use std::fs::{self, File};
+use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::FlockOperation;
+use rustix::fs::{Access, FlockOperation};
 
 use super::error::SetupError;
 
@@ -39,16 +40,24 @@ pub fn default_prefix() -> Result<PathBuf, SetupError> {
 
 impl WinePrefix {
     pub(super) fn open(path: &Path) -> Result<Self, SetupError> {
-        let root = fs::canonicalize(path)
-            .map_err(|error| SetupError::file("open the prefix", path, &error))?;
+        let root = fs::canonicalize(path).map_err(|error| {
+            let failed = SetupError::file("open the prefix", path, &error);
+            if error.kind() == io::ErrorKind::NotFound {
+                // Wine takes no other.
+                let path = std::path::absolute(path).unwrap_or_default();
+                failed.with_command(&path, &["wineboot"], "makes one")
+            } else {
+                failed
+            }
+        })?;
         // The registry's files come later, when Wine's server ends.
-        let is_prefix = root.join(WINDOWS).is_dir();
-        if !is_prefix {
-            return Err(
-                SetupError::new(format!("{} is no prefix of Wine", root.display())).with_hint(
-                    format!("`WINEPREFIX={} wineboot` makes one", root.display()),
-                ),
-            );
+        if !is_folder(&root.join(WINDOWS))? {
+            let none = SetupError::new(format!("{} is no prefix of Wine", root.display()));
+            return Err(if root.is_dir() {
+                none.with_command(&root, &["wineboot"], "makes one")
+            } else {
+                none.with_hint("it is not a folder")
+            });
         }
         let owner = fs::metadata(&root).map(|found| found.uid());
         let owner = owner.map_err(|error| SetupError::file("open the prefix", &root, &error))?;
@@ -70,6 +79,12 @@ impl WinePrefix {
         )
     }
 
+    /// Fails where a folder can't be changed: before Wine is asked, which may be slow, and before anything is changed.
+    pub(super) fn require_writable(folder: &Path) -> Result<(), SetupError> {
+        rustix::fs::access(folder, Access::WRITE_OK | Access::EXEC_OK)
+            .map_err(|errno| SetupError::file("write to", folder, &errno.into()))
+    }
+
     /// Locks it against another run of this program.
     pub(super) fn lock(&self) -> Result<PrefixLock, SetupError> {
         let folder = File::open(&self.root)
@@ -88,7 +103,7 @@ impl WinePrefix {
     /// Returns a folder of Windows's in it, if it has that.
     pub(super) fn windows_folder(&self, name: &str) -> Result<Option<PathBuf>, SetupError> {
         let path = self.root.join(WINDOWS).join(name);
-        if !path.is_dir() {
+        if !is_folder(&path)? {
             return Ok(None);
         }
         let real = fs::canonicalize(&path)
@@ -100,5 +115,19 @@ impl WinePrefix {
         Err(SetupError::new(format!(
             "{path} leads outside the prefix, to {real}"
         )))
+    }
+}
+
+/// Returns true for a folder, false for something else and for nothing; what can't be seen is an error.
+fn is_folder(path: &Path) -> Result<bool, SetupError> {
+    match fs::metadata(path) {
+        Ok(found) => Ok(found.is_dir()),
+        Err(error)
+            if [io::ErrorKind::NotFound, io::ErrorKind::NotADirectory].contains(&error.kind()) =>
+        {
+            Ok(false)
+        }
+        Err(error) => Err(SetupError::file("open", path, &error)
+            .with_hint("run this as the user whose prefix it is")),
     }
 }

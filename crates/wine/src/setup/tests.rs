@@ -6,10 +6,12 @@ use std::os::unix::fs::{MetadataExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use super::folder::{CopyAge, DllFolder, Installed};
+use super::folder::DllFolder;
 use super::journal::Journal;
 use super::prefix::WinePrefix;
-use super::{Parts, SET, SetupError, Wine};
+use super::{
+    CopyAge, DllOverride, Installed, Parts, Removal, SET, SetupError, Wine, folder_status, removal,
+};
 use crate::pe::sample::dll;
 use crate::pe::{self, Machine};
 
@@ -97,17 +99,19 @@ impl Stage {
         written.map_err(|error| journal.undo(error))
     }
 
-    fn remove(&self) -> Result<(), SetupError> {
-        self.folders()?.iter().try_for_each(|folder| {
-            folder.check_removable()?;
-            folder.remove()
-        })
+    /// Does what `remove` does with files.
+    fn remove(&self) -> Removal {
+        let mut done = Removal::default();
+        for folder in self.folders().unwrap() {
+            removal::from_folder(&folder, &self.wine(), &mut done).unwrap();
+        }
+        done
     }
 
     fn status(&self) -> Vec<Installed> {
         let folders = self.folders().unwrap();
         let (parts, wine) = (self.parts(), self.wine());
-        let status = |it: &DllFolder| it.status(Some(&parts), Some(&wine));
+        let status = |it: &DllFolder| folder_status::of_folder(it, Some(&parts), Some(&wine));
         folders.iter().map(status).collect()
     }
 
@@ -128,6 +132,12 @@ impl Stage {
         files
     }
 
+    /// Returns the contents of all files.
+    fn contents(&self) -> BTreeMap<PathBuf, Vec<u8>> {
+        let files = self.files().into_iter();
+        files.map(|(path, (bytes, _))| (path, bytes)).collect()
+    }
+
     /// Expects an installation to fail for this reason, and to leave everything as it is.
     fn expect_refusal(&self, reason: &str) {
         let before = self.files();
@@ -145,22 +155,26 @@ fn wines(machine: Machine, version: u16) -> Vec<u8> {
     dll(machine, &vec![None; usize::from(version) + 1], &names)
 }
 
-fn current(age: CopyAge) -> Installed {
-    let wine = "8.0".to_owned();
-    Installed::Yes {
-        wine,
+/// Returns the state of both folders with an installation of this age.
+fn installed(age: CopyAge) -> [Installed; 2] {
+    [Machine::X86_64, Machine::I686].map(|machine| Installed::Yes {
+        machine,
+        wine: "8.0".to_owned(),
         copy: age,
         has_tables: false,
-    }
+    })
 }
 
 #[test]
 fn what_was_there_is_there_again() {
     let stage = Stage::new();
     let before = stage.files();
-    assert_eq!(stage.status(), [Installed::No, Installed::No]);
+    assert_eq!(
+        stage.status(),
+        [Installed::No(Machine::X86_64), Installed::No(Machine::I686)]
+    );
     stage.install().unwrap();
-    assert_eq!(stage.status(), vec![current(CopyAge::Current); 2]);
+    assert_eq!(stage.status(), installed(CopyAge::Current));
     let edited = fs::read(stage.path("system32/iphlpapi.dll")).unwrap();
     assert_eq!(
         pe::forwarded_exports(&edited, "tcpentry").unwrap(),
@@ -170,18 +184,12 @@ fn what_was_there_is_there_again() {
     let path = stage.parts().program().display().to_string();
     assert!(String::from_utf8_lossy(&ours).contains(&path));
     // Twice is once.
-    let once = stage.files();
+    let once = stage.contents();
     stage.install().unwrap();
-    let contents = |files: BTreeMap<PathBuf, (Vec<u8>, u64)>| -> Vec<(PathBuf, Vec<u8>)> {
-        files
-            .into_iter()
-            .map(|(path, (bytes, _))| (path, bytes))
-            .collect()
-    };
-    assert_eq!(contents(stage.files()), contents(once));
-    stage.remove().unwrap();
+    assert_eq!(stage.contents(), once);
+    stage.remove();
     assert_eq!(stage.files(), before, "the very files");
-    stage.remove().unwrap();
+    stage.remove();
 }
 
 #[test]
@@ -190,12 +198,12 @@ fn an_upgrade_of_wine_makes_a_copy_old() {
     let before = stage.files();
     stage.install().unwrap();
     stage.upgrade_wine(3);
-    assert_eq!(stage.status(), vec![current(CopyAge::OlderThanWine); 2]);
+    assert_eq!(stage.status(), installed(CopyAge::OlderThanWine));
     stage.install().unwrap();
-    assert_eq!(stage.status(), vec![current(CopyAge::Current); 2]);
+    assert_eq!(stage.status(), installed(CopyAge::Current));
     fs::remove_dir_all(stage.0.join("wine/lib")).unwrap();
-    assert_eq!(stage.status(), vec![current(CopyAge::Unknown); 2]);
-    stage.remove().unwrap();
+    assert_eq!(stage.status(), installed(CopyAge::Unknown));
+    stage.remove();
     assert_eq!(stage.files(), before);
 }
 
@@ -205,8 +213,9 @@ fn another_place_of_the_program_is_seen() {
     stage.install().unwrap();
     fs::rename(stage.0.join("ours"), stage.0.join("moved")).unwrap();
     let parts = Parts::of(&stage.0.join("moved/bin/tcpentry")).unwrap();
-    let status = stage.folders().unwrap()[0].status(Some(&parts), Some(&stage.wine()));
-    assert_eq!(status, current(CopyAge::OlderThanOurs));
+    let folder = &stage.folders().unwrap()[0];
+    let status = folder_status::of_folder(folder, Some(&parts), Some(&stage.wine()));
+    assert_eq!(status, installed(CopyAge::OlderThanOurs)[0]);
 }
 
 #[test]
@@ -253,8 +262,8 @@ fn a_folder_without_the_dll_is_left_out() {
     fs::remove_file(stage.path("syswow64/iphlpapi.dll")).unwrap();
     let before = stage.files();
     stage.install().unwrap();
-    assert_eq!(stage.status(), [current(CopyAge::Current)]);
-    stage.remove().unwrap();
+    assert_eq!(stage.status(), installed(CopyAge::Current)[..1]);
+    stage.remove();
     assert_eq!(stage.files(), before);
 }
 
@@ -271,16 +280,9 @@ fn a_failure_half_way_leaves_nothing() {
         stage.install().unwrap();
         stage.upgrade_wine(2);
         fs::create_dir(stage.path(&name)).unwrap();
-        let contents = |stage: &Stage| -> Vec<Vec<u8>> {
-            stage
-                .files()
-                .into_values()
-                .map(|(bytes, _)| bytes)
-                .collect()
-        };
-        let before = contents(&stage);
+        let before = stage.contents();
         assert!(stage.install().is_err());
-        assert_eq!(contents(&stage), before);
+        assert_eq!(stage.contents(), before);
     }
 }
 
@@ -296,55 +298,142 @@ fn an_interrupted_run_is_finished_by_the_next() {
     fs::hard_link(&path, &original).unwrap();
     assert!(matches!(stage.status()[0], Installed::Damaged(_)));
     stage.install().unwrap();
-    stage.remove().unwrap();
+    stage.remove();
     assert_eq!(stage.files(), before);
     fs::hard_link(&path, &original).unwrap();
-    stage.remove().unwrap();
+    stage.remove();
     assert_eq!(stage.files(), before);
     // Wine itself has put its DLL back.
     stage.install().unwrap();
     fs::remove_file(&path).unwrap();
     let put_back = wines(Machine::X86_64, 1);
     fs::write(&path, &put_back).unwrap();
-    stage.remove().unwrap();
+    stage.remove();
     assert_eq!(fs::read(&path).unwrap(), put_back);
     assert!(!original.exists() && !stage.path("system32/tcpentry.dll").exists());
 }
 
+/// Each file of an installation, and what may have become of it since.
 #[test]
-fn without_the_original_nothing_is_removed() {
+fn whatever_is_left_of_an_installation_is_mended_and_removed() {
+    let others = dll(Machine::X86_64, &[], &[]);
+    for name in [
+        "iphlpapi.dll",
+        "iphlpapi.dll.tcpentry-original",
+        "tcpentry.dll",
+    ] {
+        for damage in ["missing", "truncated"] {
+            for mends in [true, false] {
+                let stage = Stage::new();
+                let before = stage.contents();
+                stage.install().unwrap();
+                let path = stage.path("system32").join(name);
+                match damage {
+                    "missing" => fs::remove_file(&path).unwrap(),
+                    _ => fs::write(&path, &others[..others.len() - 1]).unwrap(),
+                }
+                let status = stage.status();
+                assert!(
+                    matches!(&status[0], Installed::Damaged(cause) if cause.contains(name)),
+                    "{name} {damage}: {status:?}"
+                );
+                assert_eq!(status[1], installed(CopyAge::Current)[1]);
+                if mends {
+                    stage.install().unwrap();
+                    assert_eq!(
+                        stage.status(),
+                        installed(CopyAge::Current),
+                        "{name} {damage}"
+                    );
+                    assert_eq!(stage.remove(), Removal::default());
+                } else {
+                    let done = stage.remove();
+                    let is_said = done.remarks.iter().any(|remark| remark.contains(name));
+                    assert_eq!(is_said, name != "tcpentry.dll", "{done:?}");
+                    assert!(done.left.is_empty(), "{done:?}");
+                }
+                assert_eq!(stage.contents(), before, "{name} {damage}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_somebody_else_puts_in_the_place_of_a_file_stays() {
+    let others = {
+        let mut image = wines(Machine::X86_64, 1);
+        image[0x40..0x50].fill(0);
+        image
+    };
+    let replace = |name: &str, with: Option<&[u8]>| {
+        let stage = Stage::new();
+        stage.install().unwrap();
+        let path = stage.path("system32").join(name);
+        fs::remove_file(&path).unwrap();
+        match with {
+            Some(image) => fs::write(&path, image).unwrap(),
+            None => symlink("/nowhere", &path).unwrap(),
+        }
+        let status = stage.status();
+        assert!(
+            matches!(&status[0], Installed::Blocked(cause) if cause.to_string().contains(name)),
+            "{name}: {status:?}"
+        );
+        assert!(stage.install().is_err());
+        let found = fs::symlink_metadata(&path).unwrap().ino();
+        let done = stage.remove();
+        assert_eq!(fs::symlink_metadata(&path).unwrap().ino(), found, "{name}");
+        assert!(done.remarks.iter().any(|it| it.contains(name)), "{done:?}");
+        assert!(done.left.is_empty(), "{done:?}");
+        stage
+    };
+    for with in [Some(&others[..]), None] {
+        replace("iphlpapi.dll", with);
+        let stage = replace("tcpentry.dll", with);
+        assert_eq!(stage.status()[1], Installed::No(Machine::I686));
+    }
+    let stage = replace("iphlpapi.dll.tcpentry-original", None);
+    let restored = fs::read(stage.path("system32/iphlpapi.dll")).unwrap();
+    assert_eq!(restored, wines(Machine::X86_64, 1), "Wine's own");
+}
+
+#[test]
+fn with_nothing_to_restore_a_copy_stays_and_that_is_said() {
     let stage = Stage::new();
     stage.install().unwrap();
-    let original = "syswow64/iphlpapi.dll.tcpentry-original";
-    fs::remove_file(stage.path(original)).unwrap();
-    assert!(matches!(stage.status()[1], Installed::Damaged(_)));
-    let error = stage.folders().unwrap()[1].check_removable().unwrap_err();
-    assert!(error.to_string().contains("is missing"), "{error}");
-    // As `status` says, another installation mends it.
-    stage.install().unwrap();
-    assert_eq!(stage.status(), vec![current(CopyAge::Current); 2]);
-    stage.remove().unwrap();
-    let restored = fs::read(stage.path("syswow64/iphlpapi.dll")).unwrap();
-    assert_eq!(restored, wines(Machine::I686, 1));
+    fs::remove_dir_all(stage.0.join("wine/lib")).unwrap();
+    let name = "iphlpapi.dll.tcpentry-original";
+    fs::remove_file(stage.path("syswow64").join(name)).unwrap();
+    let error = stage.install().unwrap_err().to_string();
+    assert!(error.contains("Wine's own is not found"), "{error}");
+    let done = stage.remove();
+    let left = stage.path("syswow64/iphlpapi.dll");
+    assert_eq!(
+        done.left,
+        [left.canonicalize().unwrap().display().to_string()]
+    );
+    assert_eq!(stage.status()[0], Installed::No(Machine::X86_64));
+    assert!(stage.path("syswow64/tcpentry.dll").exists());
 }
 
 #[test]
 fn an_override_is_ours_where_anything_else_of_ours_is() {
     let stage = Stage::new();
-    let check = |value| {
+    let check = |found: DllOverride| {
+        let prefix = WinePrefix::open(&stage.0.join("prefix")).unwrap();
         let has_traces = stage.folders().unwrap().iter().any(DllFolder::has_traces);
-        super::check_override(value, has_traces)
+        super::check_override(&found, has_traces, &prefix)
     };
-    let ours = Some("native,builtin");
-    assert!(check(None).is_ok() && check(ours).is_err());
+    let other = || DllOverride::Other("iphlpapi=native".to_owned());
+    assert!(check(DllOverride::Missing).is_ok() && check(DllOverride::Ours).is_err());
     stage.install().unwrap();
-    assert!(check(ours).is_ok() && check(Some("native")).is_err());
+    assert!(check(DllOverride::Ours).is_ok() && check(other()).is_err());
     // Wine itself has put its DLLs back.
     for name in ["system32", "syswow64"] {
         let path = stage.path(&format!("{name}/iphlpapi.dll"));
         fs::rename(path.with_extension("dll.tcpentry-original"), path).unwrap();
     }
-    assert!(check(ours).is_ok());
+    assert!(check(DllOverride::Ours).is_ok());
 }
 
 #[test]

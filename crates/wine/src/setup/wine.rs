@@ -7,6 +7,7 @@ use std::process::{Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::DllOverride;
 use super::error::SetupError;
 use crate::pe::Machine;
 
@@ -16,6 +17,10 @@ const TIME_LIMIT: Duration = Duration::from_secs(180);
 const OVERRIDES: &str = r"HKCU\Software\Wine\DllOverrides";
 /// A key that every user has.
 const ALWAYS: &str = r"HKCU\Software";
+/// The words that delete the override.
+pub(super) const DELETE_OVERRIDE: [&str; 6] = ["reg", "delete", OVERRIDES, "/v", OVERRIDE.0, "/f"];
+/// The value by which Wine loads the copy in the prefix.
+const OVERRIDE: (&str, &str) = ("iphlpapi", "native,builtin");
 
 /// The Wine that this user's programs run under.
 #[derive(Clone, Debug)]
@@ -88,13 +93,13 @@ impl Wine {
     }
 
     /// Returns the override of `iphlpapi` in a prefix.
-    pub(super) fn read_override(&self, prefix: &Path) -> Result<Option<String>, SetupError> {
+    pub(super) fn read_override(&self, prefix: &Path) -> Result<DllOverride, SetupError> {
         let output = self.reg(prefix, &["query", OVERRIDES])?;
         if !output.status.success() {
             // The key is missing, or Wine does not run: the other one tells the two apart.
             let always = self.reg(prefix, &["query", ALWAYS])?;
             return if always.status.success() {
-                Ok(None)
+                Ok(DllOverride::Missing)
             } else {
                 Err(failed(prefix, &always))
             };
@@ -104,22 +109,29 @@ impl Wine {
     }
 
     /// Sets the override of `iphlpapi`, and reads it again.
-    pub(super) fn set_override(&self, prefix: &Path, value: &str) -> Result<(), SetupError> {
-        let words = ["add", OVERRIDES, "/v", "iphlpapi", "/d", value, "/f"];
+    pub(super) fn set_override(&self, prefix: &Path) -> Result<(), SetupError> {
+        let (name, value) = OVERRIDE;
+        let words = ["add", OVERRIDES, "/v", name, "/d", value, "/f"];
         let output = self.reg(prefix, &words)?;
-        if self.read_override(prefix)?.as_deref() == Some(value) {
-            return Ok(());
-        }
-        Err(failed(prefix, &output))
+        self.expect_override(prefix, &DllOverride::Ours, &output)
     }
 
     /// Deletes the override of `iphlpapi`.
     pub(super) fn delete_override(&self, prefix: &Path) -> Result<(), SetupError> {
-        let output = self.reg(prefix, &["delete", OVERRIDES, "/v", "iphlpapi", "/f"])?;
-        if self.read_override(prefix)?.is_none() {
+        let output = self.reg(prefix, &DELETE_OVERRIDE[1..])?;
+        self.expect_override(prefix, &DllOverride::Missing, &output)
+    }
+
+    fn expect_override(
+        &self,
+        prefix: &Path,
+        expected: &DllOverride,
+        output: &Output,
+    ) -> Result<(), SetupError> {
+        if self.read_override(prefix)? == *expected {
             return Ok(());
         }
-        Err(failed(prefix, &output))
+        Err(failed(prefix, output))
     }
 
     fn reg(&self, prefix: &Path, words: &[&str]) -> Result<Output, SetupError> {
@@ -142,27 +154,37 @@ fn failed(prefix: &Path, output: &Output) -> SetupError {
         "cannot use the registry of {} by Wine's reg: {said}",
         prefix.display()
     ))
-    .with_hint(format!(
-        "see what `WINEPREFIX={} wine reg query {ALWAYS}` says",
-        prefix.display()
-    ))
+    .with_command(prefix, &["wine", "reg", "query", ALWAYS], "may say more")
 }
 
-/// Returns the value of `iphlpapi` in what `reg query` prints: name, type and text, separated by four spaces.
-fn parse_override(text: &str) -> Option<String> {
-    text.lines().find_map(|line| {
-        let mut cells = line
-            .split("    ")
-            .map(str::trim)
-            .filter(|cell| !cell.is_empty());
-        let name = cells.next()?;
-        // With an asterisk it is meant for every folder.
-        let is_named = ["iphlpapi", "*iphlpapi", "iphlpapi.dll", "*iphlpapi.dll"]
-            .iter()
-            .any(|it| name.eq_ignore_ascii_case(it));
-        let value = (cells.next() == Some("REG_SZ")).then(|| cells.next().unwrap_or_default());
-        value.filter(|_| is_named).map(str::to_owned)
-    })
+/// Returns the override in what `reg query` prints: name, type and text, separated by four spaces.
+fn parse_override(text: &str) -> DllOverride {
+    let found: Vec<_> = text.lines().filter_map(parse_value).collect();
+    match found[..] {
+        [] => DllOverride::Missing,
+        [(name, value)] if name.eq_ignore_ascii_case(OVERRIDE.0) && value == OVERRIDE.1 => {
+            DllOverride::Ours
+        }
+        _ => {
+            let texts = found.iter().map(|(name, value)| format!("{name}={value}"));
+            DllOverride::Other(texts.collect::<Vec<_>>().join(", "))
+        }
+    }
+}
+
+/// Returns name and text of a value that is about `iphlpapi`.
+fn parse_value(line: &str) -> Option<(&str, &str)> {
+    let mut cells = line
+        .split("    ")
+        .map(str::trim)
+        .filter(|cell| !cell.is_empty());
+    let name = cells.next()?;
+    // With an asterisk it is meant for every folder.
+    let is_named = ["iphlpapi", "*iphlpapi", "iphlpapi.dll", "*iphlpapi.dll"]
+        .iter()
+        .any(|it| name.eq_ignore_ascii_case(it));
+    let is_text = cells.next() == Some("REG_SZ");
+    (is_named && is_text).then(|| (name, cells.next().unwrap_or_default()))
 }
 
 /// Runs a program, and waits for it for a limited time. What it leaves behind (Wine's server) has no pipe of ours.
@@ -221,10 +243,23 @@ mod tests {
     fn an_override_is_found_among_others() {
         let printed = "\r\nHKEY_CURRENT_USER\\Software\\Wine\\DllOverrides\r\n    \
             *d3d11    REG_SZ    native\r\n    IPHLPAPI    REG_SZ    native,builtin\r\n\r\n";
-        assert_eq!(parse_override(printed).unwrap(), "native,builtin");
-        let empty = "\r\nHKEY\r\n    iphlpapi    REG_SZ    \r\n";
-        assert_eq!(parse_override(empty).unwrap(), "");
-        let other = "\r\nHKEY\r\n    iphlpapi2    REG_SZ    native\r\n";
-        assert_eq!(parse_override(other), None);
+        assert_eq!(parse_override(printed), DllOverride::Ours);
+        let other = |text: &str| DllOverride::Other(text.to_owned());
+        for (lines, expected) in [
+            ("    iphlpapi    REG_SZ    ", other("iphlpapi=")),
+            ("    iphlpapi    REG_SZ    native", other("iphlpapi=native")),
+            (
+                "    *iphlpapi    REG_SZ    native,builtin",
+                other("*iphlpapi=native,builtin"),
+            ),
+            (
+                "    iphlpapi    REG_SZ    native,builtin\r\n    *iphlpapi    REG_SZ    builtin",
+                other("iphlpapi=native,builtin, *iphlpapi=builtin"),
+            ),
+            ("    iphlpapi2    REG_SZ    native", DllOverride::Missing),
+        ] {
+            let printed = format!("\r\nHKEY\r\n{lines}\r\n");
+            assert_eq!(parse_override(&printed), expected, "{lines}");
+        }
     }
 }
