@@ -17,6 +17,13 @@ const SCRIPT: &str = "crates/wine/tests/wine.sh";
 /// The programs for Windows, and the libraries that they are linked with.
 const PROGRAM: &str = "crates/wine/tests/programs/closer.c";
 const LIBRARIES: [&str; 2] = ["-liphlpapi", "-lws2_32"];
+/// The packages of a tree: Wine, and what the script runs.
+const PACKAGES: &str = "wine,wine64,iproute2,procps,python3-minimal,libcap2-bin,util-linux";
+/// The step that adds what 32-bit programs need, where Wine's packages for amd64 have not the DLLs of those.
+const ADD_32_BIT: &str = "\
+    test -e \"$1/usr/lib/x86_64-linux-gnu/wine/i386-windows/iphlpapi.dll\" || { \
+    chroot \"$1\" dpkg --add-architecture i386 && chroot \"$1\" apt-get update && \
+    chroot \"$1\" apt-get install -y --no-install-recommends wine32:i386; }";
 
 /// The systems whose Wine is tested.
 #[derive(Debug, Eq, PartialEq)]
@@ -56,7 +63,13 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         return test(&stage, &programs, &work, None);
     }
     for suite in &options.suites {
-        let tree = tree(&folder, suite)?;
+        let tree = match tree(&folder, suite) {
+            Ok(tree) => tree,
+            Err(error) => {
+                println!("skipped: {suite}: no tree can be made: {error:#}");
+                continue;
+            }
+        };
         let inside = emptied(&tree.join("tcpentry"))?;
         for (from, name) in [(&stage, "stage"), (&programs, "programs")] {
             command::run(
@@ -80,8 +93,11 @@ fn obstacle(options: &Options) -> Option<String> {
     if !debian::is_root() {
         return Some("only root can run it: it mounts, and becomes another user".to_owned());
     }
-    if dll::processors().is_empty() {
-        return Some("needs gcc-mingw-w64-x86-64, or gcc-mingw-w64-i686".to_owned());
+    if dll::processors().len() < 2 {
+        return Some(
+            "needs gcc-mingw-w64-x86-64-win32 and gcc-mingw-w64-i686-win32: programs of 64 and of 32 bits"
+                .to_owned(),
+        );
     }
     if options.suites.is_empty() {
         // 160 MB, so that nothing installs it unasked.
@@ -118,7 +134,7 @@ fn place(target: &Path, stage: &Path, programs: &Path) -> Result<()> {
 
 /// Runs the script in namespaces of its own, in which it can reach nothing of this host.
 fn test(stage: &Path, programs: &Path, work: &Path, tree: Option<&Path>) -> Result<()> {
-    let words = "-s KILL 900 unshare --net --mount --pid --fork --kill-child";
+    let words = "-s KILL 1800 unshare --net --mount --pid --fork --kill-child";
     let mut test = Command::new("timeout");
     test.args(words.split(' '));
     match tree {
@@ -138,21 +154,29 @@ fn test(stage: &Path, programs: &Path, work: &Path, tree: Option<&Path>) -> Resu
 const ENTER: &str = "tree=$1; shift; mount --bind \"$tree\" \"$tree\" && mount -t proc proc \"$tree/proc\" && \
     mount --rbind /dev \"$tree/dev\" && exec chroot \"$tree\" env -i \"$@\"";
 
-/// Makes a tree of Debian with Wine, unless it is there.
+/// Makes a tree of Debian with Wine, unless a whole one is there.
 fn tree(folder: &Path, suite: &str) -> Result<PathBuf> {
     let tree = folder.join(suite);
-    if tree.join("usr/bin/wine").exists() {
+    // Written last: a tree may have been interrupted, or made with other packages.
+    let made = tree.join("tcpentry-packages");
+    let packages = format!("{PACKAGES}\n{ADD_32_BIT}\n");
+    if fs::read_to_string(&made).is_ok_and(|found| found == packages) {
         return Ok(tree);
     }
-    fs::create_dir_all(folder)?;
+    emptied(&tree)?;
     let mut make = Command::new("mmdebstrap");
     make.args([
         "--variant=minbase",
         "--aptopt=APT::Install-Recommends false",
+        // Mirrors of suites in development lag behind, and those of updates do for one architecture or another.
+        "--aptopt=Acquire::Check-Valid-Until false",
+        &format!("--setup-hook=sed -i /{suite}-/d \"$1/etc/apt/sources.list\""),
+        &format!("--customize-hook={ADD_32_BIT}"),
+        &format!("--include={PACKAGES}"),
     ])
-    .arg("--include=wine,wine64,iproute2,procps,python3-minimal,libcap2-bin,util-linux")
     .args([suite.as_ref(), tree.as_os_str()]);
     command::run(&mut make)?;
+    fs::write(&made, packages)?;
     Ok(tree)
 }
 

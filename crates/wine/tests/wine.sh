@@ -98,7 +98,7 @@ processors=x86_64
 if [ -e "$WINEPREFIX/drive_c/windows/syswow64/iphlpapi.dll" ]; then
     processors="x86_64 i686"
 else
-    echo "skipped: 32-bit programs: this Wine has none of its 32-bit DLLs"
+    echo "skipped: 32-bit programs: this Wine has none of its 32-bit DLLs (Debian: wine32:i386)"
 fi
 
 echo "# before"
@@ -153,6 +153,39 @@ for processor in $processors; do
     check "300 rows that are not there" "code 317" "$(code missing 300)"
     check "not one of them was answered otherwise" "" "$(windows missing 300 | grep call)"
 done
+processor=x86_64
+
+echo "# two sockets with the same ends, on two devices"
+if ip link add veth-a type veth peer name veth-b 2>/dev/null; then
+    ip addr add 192.0.2.1/24 dev veth-a
+    ip link set veth-a up
+    ip link set veth-b up
+    # Nobody answers, so that both wait for it.
+    timeout -s KILL 600 python3 -c '
+import socket, time
+kept = []
+for device in (b"veth-a", b"veth-b"):
+    it = socket.socket()
+    it.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    it.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, device)
+    it.bind(("192.0.2.1", 4000))
+    it.setblocking(False)
+    it.connect_ex(("192.0.2.2", 5000))
+    kept.append(it)
+print("ready", flush=True)
+time.sleep(600)
+' >"$work/two" &
+    holder=$!
+    until [ -s "$work/two" ]; do sleep 0.1; done
+    for processor in $processors; do
+        check "are ambiguous, $processor" "code 1168" "$(code close 192.0.2.1 4000 192.0.2.2 5000)"
+    done
+    check "both live" 2 "$(ss -tnH state syn-sent | grep -c 192.0.2.2:5000)"
+    kill "$holder"
+    ip link del veth-a
+else
+    echo "skipped: no devices can be made"
+fi
 processor=x86_64
 
 echo "# the Linux end"
@@ -216,14 +249,17 @@ check "somebody else's prefix is refused" 4 $?
 )
 unprivileged() {
     (export HOME="$work/user" WINEPREFIX="$work/user/prefix"
-        timeout -s KILL 120 $user wine "$programs/closer-x86_64.exe" "$@" 2>/dev/null | tr -d '\r' | tail -n 1)
+        timeout -s KILL 120 $user wine "$programs/closer-$processor.exe" "$@" 2>/dev/null | tr -d '\r' | tail -n 1)
 }
-check "without a right, root's connection" "code 5" "$(unprivileged close $theirs)"
-holds "lives" kill -0 "$roots"
-check "without a right, its own" "code 0" "$(unprivileged own 20)"
 chown 64123:64123 "$work"
-connect "$user"
-check "without a right, one of another process of theirs" "code 0" "$(unprivileged close $near $away)"
+for processor in $processors; do
+    check "without a right, root's connection, $processor" "code 5" "$(unprivileged close $theirs)"
+    holds "lives" kill -0 "$roots"
+    check "without a right, its own, $processor" "code 0" "$(unprivileged own 20)"
+    connect "$user"
+    check "without a right, one of another process of theirs, $processor" "code 0" "$(unprivileged close $near $away)"
+done
+processor=x86_64
 setcap cap_net_admin=ep "$linux_end" 2>/dev/null
 HOME="$work/user" WINEPREFIX="$work/user/prefix" $user "$tcpentry" wine status >"$work/status"
 holds "status tells the capability" grep -q "^ok	rights	programs can delete every connection" "$work/status"
@@ -302,6 +338,68 @@ check "both ends are dead" "ConnectionAbortedError ConnectionResetError " "$(cat
 windows everything >"$work/everything"
 holds "its own pair answers 5" grep -q ' 5$' "$work/everything"
 check "no listener was closed" "" "$(grep '^2 .* 0$' "$work/everything")"
+
+echo "# what is lost of an installation"
+wine reg delete 'HKCU\Software\Wine\DllOverrides' /v iphlpapi /f >/dev/null 2>&1
+check "without the override Wine loads its own DLL, whatever lies in the prefix" "code 0" "$(code missing 1)"
+"$tcpentry" wine status >"$work/status"
+check "status" 1 $?
+holds "it says so" grep -q "^missing	override	none: programs use Wine's own" "$work/status"
+rm "$folder/tcpentry.dll"
+"$tcpentry" wine install 2>/dev/null
+check "install mends both" 0 $?
+check "a program" "code 317" "$(code missing 1)"
+rm "$folder/tcpentry.dll"
+"$tcpentry" wine status >"$work/status"
+holds "status says what follows" grep -q "^missing	system32	tcpentry.dll is missing, so that programs which call SetTcpEntry fail" "$work/status"
+check "which is so" 0 "$(windows missing 1 | grep -c "^code")"
+wine reg add 'HKCU\Software\Wine\DllOverrides' /v iphlpapi /d builtin /f >/dev/null 2>&1
+"$tcpentry" wine install 2>"$work/said.install"
+check "an override that was changed by hand is refused" 7 $?
+holds "by its value" grep -q "iphlpapi=builtin" "$work/said.install"
+# The hint works as it is.
+sh -c "$(sed -n 's/^hint: `\(.*\)` deletes it.*/\1/p' "$work/said.install")" >/dev/null 2>&1
+"$tcpentry" wine install 2>/dev/null
+check "the hint removes it" 0 $?
+rm "$folder/iphlpapi.dll"
+"$tcpentry" wine status >"$work/status"
+check "status without iphlpapi.dll" 1 $?
+holds "says so" grep -q "^missing	system32	iphlpapi.dll is missing" "$work/status"
+"$tcpentry" wine remove 2>"$work/said.install"
+check "remove" 0 $?
+holds "says that it is there again" grep -q "iphlpapi.dll was missing, and is there again" "$work/said.install"
+contents | cmp -s - "$work/before"
+check "each file is what it was" 0 $?
+"$tcpentry" wine install --table 2>/dev/null
+check "install" 0 $?
+
+echo "# a prefix of 32 bits"
+(
+    export WINEPREFIX="$work/prefix32"
+    processor=i686
+    if [ "$processors" = x86_64 ] || ! WINEARCH=win32 wine wineboot -i >>"$work/wine.log" 2>&1; then
+        echo "skipped: a prefix of 32 bits: this Wine makes none"
+        exit "$failed"
+    fi
+    wineserver -w
+    contents >"$work/before32"
+    "$tcpentry" wine install 2>"$work/said.install"
+    check "install" 0 $?
+    "$tcpentry" wine status >"$work/status"
+    check "status" 0 $?
+    holds "it names the bits" grep -q "^ok	system32	installed for 32-bit programs, from Wine [0-9]" "$work/status"
+    connect
+    check "a live row" "code 0" "$(code close $near $away)"
+    wait "$holder"
+    check "both ends are dead" "ConnectionAbortedError ConnectionResetError " "$(cat "$work/said")"
+    check "the same row again" "code 317" "$(code close $near $away)"
+    "$tcpentry" wine remove 2>/dev/null
+    check "remove" 0 $?
+    contents | cmp -s - "$work/before32"
+    check "each file is what it was" 0 $?
+    exit "$failed"
+)
+failed=$?
 
 echo "# remove"
 "$tcpentry" wine remove 2>/dev/null
