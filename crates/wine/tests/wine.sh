@@ -136,7 +136,7 @@ check "is the same" 0 $?
 
 for processor in $processors; do
     echo "# programs, $processor"
-    check "a live row, which GetTcpTable lists" "code 0" "$(processor=$processor windows table | grep -q "^5 $(echo "$near $away" | sed 's/\([0-9.]*\) \([0-9]*\) \([0-9.]*\) \([0-9]*\)/\1:\2 \3:\4/')\$" && code listed $near $away || code close $near $away)"
+    check "a live row, which GetTcpTable lists" "code 0" "$(processor=$processor windows table | grep -q "^5 $(echo "$near $away" | sed 's/\([0-9.]*\) \([0-9]*\) \([0-9.]*\) \([0-9]*\)/\1:\2 \3:\4/')\$" && code listed GetTcpTable $near $away || code close $near $away)"
     wait "$holder"
     check "both ends are dead" "ConnectionAbortedError ConnectionResetError " "$(cat "$work/said")"
     check "the same row again" "code 317" "$(code close $near $away)"
@@ -329,10 +329,15 @@ for processor in $processors; do
     check "GetExtendedTcpTable does" 1 "$(grep -cx "$line" "$work/extended")"
     check "also that of IPv6" "code 0" "$(tail -n 1 "$work/extended")"
 done
+for processor in $processors; do
+    for function in GetTcpTable GetTcpTable2 GetExtendedTcpTable; do
+        check "the row that $function lists is closed, $processor" "code 0" "$(code listed $function $near $away)"
+        wait "$holder"
+        check "both ends are dead" "ConnectionAbortedError ConnectionResetError " "$(cat "$work/said")"
+        connect
+    done
+done
 processor=x86_64
-check "the row that is listed is closed" "code 0" "$(code listed $near $away)"
-wait "$holder"
-check "both ends are dead" "ConnectionAbortedError ConnectionResetError " "$(cat "$work/said")"
 
 # In two rounds: the second lists the pair that the first has made.
 windows everything >"$work/everything"

@@ -3,7 +3,7 @@
  *   closer table                          rows of GetTcpTable
  *   closer extended                       rows of GetExtendedTcpTable, with owners, of IPv4, and their number of IPv6
  *   closer close LOCAL PORT PEER PORT [STATE]
- *   closer listed LOCAL PORT PEER PORT    closes the row that GetTcpTable has of them
+ *   closer listed FUNCTION LOCAL PORT PEER PORT    closes the row that GetTcpTable, GetTcpTable2 or GetExtendedTcpTable has
  *   closer everything                     closes each row of GetTcpTable, and those that there are then
  *   closer missing N                      closes what does not exist, N times
  *   closer own N                          makes and closes N connections, and looks at both ends
@@ -34,6 +34,73 @@ static MIB_TCPTABLE *table(void)
         exit(1);
     }
     return table;
+}
+
+static MIB_TCPTABLE2 *table2(void)
+{
+    MIB_TCPTABLE2 *table = NULL;
+    DWORD size = 0, code;
+
+    while ((code = GetTcpTable2(table, &size, TRUE)) == ERROR_INSUFFICIENT_BUFFER)
+        table = realloc(table, size);
+    if (code)
+    {
+        printf("table %lu\n", code);
+        exit(1);
+    }
+    return table;
+}
+
+static MIB_TCPTABLE_OWNER_PID *extended_table(void)
+{
+    MIB_TCPTABLE_OWNER_PID *table = NULL;
+    DWORD size = 0, code;
+
+    while ((code = GetExtendedTcpTable(table, &size, TRUE, AF_INET, TCP_TABLE_OWNER_PID_ALL, 0))
+           == ERROR_INSUFFICIENT_BUFFER)
+        table = realloc(table, size);
+    if (code)
+    {
+        printf("table %lu\n", code);
+        exit(1);
+    }
+    return table;
+}
+
+/* Closes this row, if it is the one that is looked for. */
+#define CLOSE_IF(it, wanted, code) \
+    if ((it)->dwLocalAddr == (wanted).dwLocalAddr && (it)->dwLocalPort == (wanted).dwLocalPort \
+        && (it)->dwRemoteAddr == (wanted).dwRemoteAddr && (it)->dwRemotePort == (wanted).dwRemotePort) \
+    { \
+        MIB_TCPROW listed = {.dwState = MIB_TCP_STATE_DELETE_TCB, .dwLocalAddr = (it)->dwLocalAddr, \
+            .dwLocalPort = (it)->dwLocalPort, .dwRemoteAddr = (it)->dwRemoteAddr, .dwRemotePort = (it)->dwRemotePort}; \
+        (code) = SetTcpEntry(&listed); \
+    }
+
+/* Closes the row that a function lists, and returns the code; -1 for one that is not listed. */
+static DWORD close_listed(const char *function, MIB_TCPROW wanted)
+{
+    DWORD code = (DWORD)-1, index;
+
+    if (!strcmp(function, "GetTcpTable"))
+    {
+        MIB_TCPTABLE *rows = table();
+        for (index = 0; index < rows->dwNumEntries; index++)
+            CLOSE_IF(&rows->table[index], wanted, code)
+    }
+    else if (!strcmp(function, "GetTcpTable2"))
+    {
+        MIB_TCPTABLE2 *rows = table2();
+        for (index = 0; index < rows->dwNumEntries; index++)
+            CLOSE_IF(&rows->table[index], wanted, code)
+    }
+    else
+    {
+        MIB_TCPTABLE_OWNER_PID *rows = extended_table();
+        for (index = 0; index < rows->dwNumEntries; index++)
+            CLOSE_IF(&rows->table[index], wanted, code)
+    }
+    return code;
 }
 
 static void print(DWORD state, DWORD local, DWORD local_port, DWORD peer, DWORD peer_port)
@@ -150,44 +217,27 @@ int main(int count, char **words)
     if (!strcmp(command, "extended"))
     {
         DWORD size = 0;
-        MIB_TCPTABLE_OWNER_PID *rows = NULL;
-        while ((code = GetExtendedTcpTable(rows, &size, TRUE, AF_INET, TCP_TABLE_OWNER_PID_ALL, 0))
-               == ERROR_INSUFFICIENT_BUFFER)
-            rows = realloc(rows, size);
-        for (index = 0; !code && index < rows->dwNumEntries; index++)
+        MIB_TCPTABLE_OWNER_PID *rows = extended_table();
+        for (index = 0; index < rows->dwNumEntries; index++)
         {
             MIB_TCPROW_OWNER_PID *it = &rows->table[index];
             print(it->dwState, it->dwLocalAddr, it->dwLocalPort, it->dwRemoteAddr, it->dwRemotePort);
             printf("\n");
         }
+        MIB_TCP6TABLE_OWNER_PID *rows6 = NULL;
+        while ((code = GetExtendedTcpTable(rows6, &size, TRUE, AF_INET6, TCP_TABLE_OWNER_PID_ALL, 0))
+               == ERROR_INSUFFICIENT_BUFFER)
+            rows6 = realloc(rows6, size);
         if (!code)
-        {
-            MIB_TCP6TABLE_OWNER_PID *rows6 = NULL;
-            while ((code = GetExtendedTcpTable(rows6, &size, TRUE, AF_INET6, TCP_TABLE_OWNER_PID_ALL, 0))
-                   == ERROR_INSUFFICIENT_BUFFER)
-                rows6 = realloc(rows6, size);
-            if (!code)
-                printf("ipv6 %lu\n", rows6->dwNumEntries);
-        }
+            printf("ipv6 %lu\n", rows6->dwNumEntries);
     }
     else if (!strcmp(command, "close") && count >= 6)
     {
         MIB_TCPROW it = row(words + 2, count > 6 ? (DWORD)atoi(words[6]) : 12);
         code = SetTcpEntry(&it);
     }
-    else if (!strcmp(command, "listed") && count == 6)
-    {
-        MIB_TCPTABLE *rows = table();
-        MIB_TCPROW it = row(words + 2, MIB_TCP_STATE_DELETE_TCB);
-        code = (DWORD)-1;
-        for (index = 0; index < rows->dwNumEntries; index++)
-        {
-            MIB_TCPROW listed = rows->table[index];
-            listed.dwState = MIB_TCP_STATE_DELETE_TCB;
-            if (!memcmp(&listed, &it, sizeof it))
-                code = SetTcpEntry(&listed);
-        }
-    }
+    else if (!strcmp(command, "listed") && count == 7)
+        code = close_listed(words[2], row(words + 3, MIB_TCP_STATE_DELETE_TCB));
     else if (!strcmp(command, "missing") && count == 3)
     {
         MIB_TCPROW it = row(nothing, MIB_TCP_STATE_DELETE_TCB);
