@@ -9,7 +9,7 @@ case $processor in
     i686) entry=_DllMain@12 ;;
     *) echo "build.sh: no such processor: $processor" >&2; exit 2 ;;
 esac
-# The same sources make the same bytes. An undecorated name is what Wine's DLL forwards to.
+# The same sources make the same bytes: no time, and no base of the name of the file. An undecorated name is what Wine's DLL forwards to.
 exec "$processor-w64-mingw32-gcc" -O2 -Wall -Wextra -Werror -ffreestanding -nostdlib -shared -s \
-    -Wl,--no-insert-timestamp -Wl,--kill-at -Wl,--enable-stdcall-fixup -Wl,--entry="$entry" \
+    -Wl,--no-insert-timestamp -Wl,--disable-auto-image-base -Wl,--kill-at -Wl,--enable-stdcall-fixup -Wl,--entry="$entry" \
     -o "$file" ./*.c tcpentry.def -lws2_32 -lkernel32
