@@ -71,6 +71,11 @@ impl Artefact {
         }
     }
 
+    /// Returns true if it is made of an installation, which has all that is built.
+    fn is_staged(self) -> bool {
+        matches!(self, Self::Deb | Self::Rpm | Self::Tar)
+    }
+
     fn make(self, release: &Release) -> Result<()> {
         match self {
             Self::Deb => deb::make(release),
@@ -150,8 +155,15 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     if !debian::is_root() {
         bail!("dist: only root can make Debian trees and work in them");
     }
-    let tree = ("mmdebstrap", "mmdebstrap");
-    command::require(&[tree, ("unshare", "util-linux"), ("git", "git")])?;
+    let mut needs = vec![
+        ("mmdebstrap", "mmdebstrap"),
+        ("unshare", "util-linux"),
+        ("git", "git"),
+    ];
+    if options.artefacts.iter().any(|it| it.is_staged()) {
+        needs.extend(stage::COMPILERS);
+    }
+    command::require(&needs)?;
     let release = Release::open(options.architectures.clone(), options.mirror.clone())?;
     for artefact in &options.artefacts {
         println!("\n{}", artefact.name());

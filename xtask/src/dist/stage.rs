@@ -13,6 +13,12 @@ use crate::home;
 use crate::install::build::{self, Built, Recipe};
 use crate::install::{self, place};
 
+/// The compilers of `tcpentry.dll`, of which a release has one for each processor, and their packages.
+pub(super) const COMPILERS: [(&str, &str); 2] = [
+    ("x86_64-w64-mingw32-gcc", "gcc-mingw-w64-x86-64-win32"),
+    ("i686-w64-mingw32-gcc", "gcc-mingw-w64-i686-win32"),
+];
+
 /// Builds program and C library: for this machine with its own Rust.
 pub(super) fn build(release: &Release, architecture: Architecture) -> Result<Built> {
     match architecture.cross() {
@@ -23,10 +29,8 @@ pub(super) fn build(release: &Release, architecture: Architecture) -> Result<Bui
 
 /// Installs a build into a folder of which a package is made.
 pub(super) fn install(release: &Release, built: &Built, folder: &Path, to: Place) -> Result<()> {
-    if built.wine_dlls.len() < 2 {
-        bail!(
-            "a release has tcpentry.dll for both processors: apt-get install gcc-mingw-w64-x86-64-win32 gcc-mingw-w64-i686-win32"
-        );
+    if built.wine_dlls.len() < COMPILERS.len() {
+        bail!("a release has tcpentry.dll for both processors");
     }
     let options = install::Options::below(folder, Path::new(to.prefix));
     place(built, &options.with_libdir(Path::new(to.libdir)))?;
