@@ -87,7 +87,7 @@ nm static >names
 grep -q SetTcp6Entry names || fail "the linker has left out the library"
 ! grep -E ' [TW] get(pw|gr)(nam|uid|gid|ent)' names || fail "the library looks up users"
 
-says apt-get install -y --no-install-recommends ./libiphlpapi-dll_*_amd64.deb
+says apt-get install -y --no-install-recommends /new/libiphlpapi-dll_*_amd64.deb
 says dpkg -V libiphlpapi-dll
 says sh -c 'gcc -Wall -Wextra -Werror -I/usr/include/tcpentry-windows /test/windows.c -o windows -liphlpapi && ./windows'
 
