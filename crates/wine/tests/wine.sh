@@ -38,9 +38,9 @@ code() {
     windows "$@" | tail -n 1
 }
 
-# Prints the contents of all files of the prefix but its registry and links.
+# Prints the contents of all files of the prefix but its registry, which Wine's server writes when it likes, and links.
 contents() {
-    (cd "$WINEPREFIX" && find . -type f ! -name '*.reg' ! -path './drive_c/users/*' -print0 | sort -z | xargs -0 sha256sum)
+    (cd "$WINEPREFIX" && find . -type f ! -name '*.reg' ! -name 'reg*.tmp' ! -path './drive_c/users/*' -print0 | sort -z | xargs -0 sha256sum)
 }
 
 # Starts a Linux program with a connection to itself, and sets `near` and `away` to the words of its ends. It prints what
