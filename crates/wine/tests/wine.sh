@@ -160,7 +160,10 @@ if ip link add veth-a type veth peer name veth-b 2>/dev/null; then
     ip addr add 192.0.2.1/24 dev veth-a
     ip link set veth-a up
     ip link set veth-b up
-    # Nobody answers, so that both wait for it.
+    # Nobody answers, so that both wait for it; where nobody were there at all they would end after seconds.
+    for device in veth-a veth-b; do
+        ip neigh add 192.0.2.2 lladdr 02:00:00:00:00:01 dev "$device" nud permanent
+    done
     timeout -s KILL 600 python3 -c '
 import socket, time
 kept = []
