@@ -18,7 +18,7 @@ use super::recording::FrameRecorder;
 use super::state::{INTERVALS, Top, describe_stopped};
 use super::view::{Signs, Theme};
 use super::worker::{Settings, UpdateSender, Worker};
-use crate::args::{Grouping, Palette, TopArgs, TopColumn};
+use crate::args::{Palette, TopArgs, TopColumn};
 use crate::exit::Exit;
 use crate::message::{print_error, print_hint};
 use crate::output::colored;
@@ -169,7 +169,7 @@ pub(crate) fn settings(args: &TopArgs, kept: &ReadSettings, sets: Sets) -> Setti
     let arrangement = Arrangement {
         by,
         descending: by.format().largest_first != is_reversed,
-        grouping: Grouping::None,
+        ..Arrangement::default()
     };
     let grouping = args.group.or(kept.group).unwrap_or_default();
     let interval = args.interval.or(kept.interval).unwrap_or(INTERVAL);
@@ -264,7 +264,7 @@ mod tests {
 
     use super::super::state::KeptSettings;
     use super::*;
-    use crate::args::{Args, Command};
+    use crate::args::{Args, Command, Grouping};
 
     fn arranged(words: &str, kept: &KeptSettings) -> (Arrangement, Duration, Vec<TopColumn>) {
         let words = format!("tcpentry top {words}");
@@ -295,6 +295,7 @@ mod tests {
             by: TopColumn::Idle,
             descending: false,
             grouping: Grouping::User,
+            ..Arrangement::default()
         };
         assert_eq!((arrangement, interval), (expected, Duration::from_secs(5)));
         assert_eq!(columns, kept.columns);
@@ -304,6 +305,7 @@ mod tests {
             by: TopColumn::Rtt,
             descending: true,
             grouping: Grouping::Peer,
+            ..Arrangement::default()
         };
         assert_eq!((arrangement, interval), (expected, Duration::from_secs(2)));
         assert_eq!(columns, [TopColumn::State]);

@@ -26,6 +26,7 @@ pub(super) fn press(top: &mut Top, key: KeyEvent, now: Instant) {
         KeyCode::Enter | KeyCode::Char('i') => top.enter(),
         KeyCode::Char('/') => top.open_filter(),
         KeyCode::Char(key @ ('=' | '!')) => top.open_cells(key == '!'),
+        KeyCode::Char('b') => top.toggle_joined_ends(now),
         KeyCode::Char('n') => top.toggle_names(now),
         KeyCode::Char('N') => top.open_places(now),
         KeyCode::Esc => escape(top),

@@ -6,6 +6,7 @@ use super::arrangement::Arrangement;
 use super::find::{Find, Finder};
 use super::frame::Frame;
 use super::group::{Group, GroupKey};
+use super::joined_ends::JoinedEnds;
 use super::row::{Rates, Row};
 use super::row_sums::RowSums;
 use super::state_counts::StateCounts;
@@ -24,6 +25,8 @@ pub(crate) struct Arranged {
     pub(crate) order: Vec<u32>,
     /// The groups, in their order.
     pub(crate) groups: Vec<Group>,
+    /// The rows that stand for both ends of their connection; none where that is not wanted.
+    pub(crate) joined: JoinedEnds,
 }
 
 /// Sorts one frame after the other, each from the order of the one before: that has hardly changed, and what is nearly sorted
@@ -47,13 +50,22 @@ impl Sorter {
         find: &Find,
     ) -> Arranged {
         let row = |place: u32| &frame.rows[place as usize];
+        let joined = if arrangement.joins_ends {
+            JoinedEnds::of(&frame.rows)
+        } else {
+            JoinedEnds::default()
+        };
+        let shows_all = find.is_empty() && !arrangement.joins_ends;
         let by = Some((arrangement.by, arrangement.descending));
-        let order = if find.is_empty() && by == self.by && arrangement.is_by_ends() {
+        let order = if shows_all && by == self.by && arrangement.is_by_ends() {
             self.with_changes(frame, arrangement)
         } else {
             let mut order = with_missing(self.known(frame), frame);
             let mut finder = Finder::of(find);
-            order.retain(|place| finder.finds(row(*place)));
+            order.retain(|place| {
+                let other = joined.server_of(*place).map(row);
+                !joined.is_hidden(*place) && finder.finds(row(*place), other)
+            });
             // Of the stable kind, because that one makes use of what is in order.
             order.sort_by(|a, b| arrangement.compare(row(*a), row(*b)));
             order
@@ -61,7 +73,7 @@ impl Sorter {
         self.serial = frame.serial;
         self.order.clone_from(&order);
         self.by = by;
-        Arranged::of(frame, arrangement, order)
+        Arranged::of(frame, arrangement, order, joined)
     }
 
     /// Sorts the rows of which the state or the ends have changed among the others, which are in their order already.
@@ -138,7 +150,7 @@ impl Arranged {
     }
 
     /// Groups the rows of a frame, which are in their order.
-    fn of(frame: &Frame, arrangement: Arrangement, order: Vec<u32>) -> Self {
+    fn of(frame: &Frame, arrangement: Arrangement, order: Vec<u32>, joined: JoinedEnds) -> Self {
         let row = |place: u32| &frame.rows[place as usize];
         // Those of all rows were made when these were compared, without a second look at each.
         let of_all = frame.sums.as_ref();
@@ -159,11 +171,13 @@ impl Arranged {
                 states,
                 order,
                 groups: Vec::new(),
+                joined,
             };
         }
         let mut places: HashMap<GroupKey, Vec<u32>> = HashMap::new();
         for place in order {
-            let key = GroupKey::of(row(place), arrangement.grouping);
+            let server = joined.server_of(place).map(row);
+            let key = GroupKey::of_joined(row(place), server, arrangement.grouping);
             places.entry(key).or_default().push(place);
         }
         let groups = places.into_iter();
@@ -177,6 +191,7 @@ impl Arranged {
             states,
             order: Vec::new(),
             groups,
+            joined,
         }
     }
 
@@ -329,6 +344,7 @@ mod tests {
                 by: TopColumn::Count,
                 descending: true,
                 grouping: Grouping::State,
+                ..Arrangement::default()
             },
             &Find::default(),
         );

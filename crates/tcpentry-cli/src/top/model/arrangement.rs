@@ -12,6 +12,8 @@ pub(crate) struct Arrangement {
     pub(crate) by: TopColumn,
     pub(crate) descending: bool,
     pub(crate) grouping: Grouping,
+    /// Both ends of a connection within the host are one row.
+    pub(crate) joins_ends: bool,
 }
 
 impl Default for Arrangement {
@@ -20,6 +22,7 @@ impl Default for Arrangement {
             by: TopColumn::State,
             descending: false,
             grouping: Grouping::None,
+            joins_ends: false,
         }
     }
 }
@@ -67,6 +70,7 @@ impl Arrangement {
             by: TopColumn::Count,
             descending: true,
             grouping,
+            ..self
         }
     }
 

@@ -36,14 +36,37 @@ impl<'f> Finder<'f> {
         }
     }
 
-    /// Returns true if all words are on the row: in its ends, its state, or its names.
-    pub(super) fn finds(&mut self, row: &Row) -> bool {
+    /// Returns true if all words are on the row: in its ends, its state, or its names, or in those of the other end that it
+    /// stands for.
+    pub(super) fn finds(&mut self, row: &Row, other_end: Option<&Row>) -> bool {
         if self.find.is_empty() {
             return true;
         }
+        self.text.clear();
+        self.add(row);
+        if let Some(row) = other_end {
+            self.text.push('\n');
+            self.add(row);
+        }
+        let text = &mut self.text;
+        // That of other letters takes ten times as long, and is seldom needed.
+        if text.is_ascii() {
+            text.make_ascii_lowercase();
+        } else {
+            *text = text.to_lowercase();
+        }
+        // `CLOSE_WAIT` is the kernel's and netstat's name.
+        let is_found = |word: &String| {
+            text.contains(word.as_str())
+                || word.contains('_') && text.contains(&word.replace('_', "-"))
+        };
+        self.find.0.iter().all(is_found)
+    }
+
+    /// Adds the words of a row.
+    fn add(&mut self, row: &Row) {
         let connection = &row.connection;
         let text = &mut self.text;
-        text.clear();
         // The end of a field belongs to no word.
         let _ = write!(
             text,
@@ -65,17 +88,5 @@ impl<'f> Finder<'f> {
             text.push('\n');
             text.push_str(name);
         }
-        // That of other letters takes ten times as long, and is seldom needed.
-        if text.is_ascii() {
-            text.make_ascii_lowercase();
-        } else {
-            *text = text.to_lowercase();
-        }
-        // `CLOSE_WAIT` is the kernel's and netstat's name.
-        let is_found = |word: &String| {
-            text.contains(word.as_str())
-                || word.contains('_') && text.contains(&word.replace('_', "-"))
-        };
-        self.find.0.iter().all(is_found)
     }
 }

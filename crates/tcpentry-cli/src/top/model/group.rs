@@ -33,6 +33,15 @@ pub(crate) enum GroupKey {
 }
 
 impl GroupKey {
+    /// Returns the group of a row that stands for both ends of its connection, where there is a server's: it is the client's,
+    /// but of the ports that of the service.
+    pub(super) fn of_joined(row: &Row, server: Option<&Row>, grouping: Grouping) -> Self {
+        match server {
+            Some(server) if grouping == Grouping::Port => Self::of(server, grouping),
+            _ => Self::of(row, grouping),
+        }
+    }
+
     /// Returns the group that a row belongs to.
     pub(crate) fn of(row: &Row, grouping: Grouping) -> Self {
         let named = |name: Option<&Arc<str>>| name.map(|name| Self::Name(Arc::clone(name)));
@@ -235,6 +244,7 @@ impl Group {
             by,
             descending,
             grouping,
+            ..
         } = arrangement;
         let way = |order| way(order, descending);
         let by_value = if grouping.column() == Some(by) {

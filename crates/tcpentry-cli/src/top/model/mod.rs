@@ -8,6 +8,7 @@ mod find;
 mod frame;
 mod group;
 mod host_name;
+mod joined_ends;
 mod moment;
 mod peer_service;
 mod predecessors;
@@ -26,6 +27,7 @@ pub(crate) use find::Find;
 pub(crate) use frame::{Baseline, Frame, HostCount};
 pub(crate) use group::{Group, GroupKey};
 pub(crate) use host_name::HostName;
+pub(crate) use joined_ends::find_pairs;
 pub(crate) use moment::Moment;
 pub(crate) use peer_service::{FIRST_EPHEMERAL, PeerService};
 pub(crate) use row::{

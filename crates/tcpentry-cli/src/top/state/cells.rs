@@ -26,28 +26,37 @@ pub(crate) struct Cell {
     pub(crate) count: usize,
 }
 
-/// Returns the filters for the cells of a row, as far as the language has them.
-pub(super) fn terms(row: &Row) -> Vec<(TopColumn, char, CountedFilter)> {
+/// Returns the filters for the cells of a row, as far as the language has them. A row that stands for both ends of its
+/// connection is selected by its ends whichever way round, so that both are, or neither.
+pub(super) fn terms(row: &Row, is_joined: bool) -> Vec<(TopColumn, char, CountedFilter)> {
     let (local, peer) = (row.connection.local(), row.connection.peer());
     let mut terms: Vec<(TopColumn, char, CountedFilter)> = Vec::new();
     let mut end = |column: TopColumn, words: [&str; 2], address: IpAddr, port: u16| {
-        let end = move |row: &Row| match column {
-            TopColumn::Local => row.connection.local(),
-            _ => row.connection.peer(),
+        let ends = move |row: &Row| {
+            let (local, peer) = (row.connection.local(), row.connection.peer());
+            match column {
+                _ if is_joined => [local, peer],
+                TopColumn::Local => [local; 2],
+                _ => [peer; 2],
+            }
         };
+        let words = if is_joined { ["host", "port"] } else { words };
         let address = address.to_canonical();
         let text = match address {
             IpAddr::V4(address) => format!("{} {address}", words[0]),
             IpAddr::V6(address) => format!("{} [{address}]", words[0]),
         };
-        let has_address = move |row: &Row| end(row).address().to_canonical() == address;
+        let has_address = move |row: &Row| {
+            let mut ends = ends(row).into_iter();
+            ends.any(|end| end.address().to_canonical() == address)
+        };
         let letter = column.letter();
         if !address.is_unspecified() {
             terms.push((column, letter, (text, Box::new(has_address), 0)));
         }
         if port != 0 {
             let text = format!("{} = :{port}", words[1]);
-            let has_port = move |row: &Row| end(row).port() == port;
+            let has_port = move |row: &Row| ends(row).iter().any(|end| end.port() == port);
             let capital = letter.to_ascii_uppercase();
             terms.push((column, capital, (text, Box::new(has_port), 0)));
         }
@@ -240,7 +249,7 @@ mod tests {
             text: "8 nginx, 9 other".to_owned(),
             ..HolderNames::default()
         }));
-        let offered = terms(&row).into_iter();
+        let offered = terms(&row, false).into_iter();
         let offered: Vec<_> = offered
             .map(|(_, letter, (term, ..))| (letter, term))
             .collect();
@@ -258,7 +267,7 @@ mod tests {
             text: "8 tmux: server".to_owned(),
             ..HolderNames::default()
         }));
-        let letters = terms(&row).into_iter().map(|(_, letter, _)| letter);
+        let letters = terms(&row, false).into_iter().map(|(_, letter, _)| letter);
         assert_eq!(letters.collect::<String>(), "lLpPs");
     }
 }

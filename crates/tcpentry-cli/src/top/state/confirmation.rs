@@ -9,7 +9,7 @@ use tcpentry::Outcome;
 use tcpentry::delete::Ending;
 
 use super::super::message::{SocketTarget, WorkerCommand};
-use super::super::model::{NotDeleted, PeerService, Row, RowKey};
+use super::super::model::{NotDeleted, PeerService, Row, RowKey, find_pairs};
 use super::deletion::MAX_DIGITS;
 use super::{Counts, Focus, LogEntry, Preview, Top};
 
@@ -51,6 +51,8 @@ impl Top {
             moved && keys.contains(&row.key)
         };
         let moving = frame.rows.iter().filter(moves).map(|row| row.key).collect();
+        let with_other_end = with_other_end(&frame.rows, &keys);
+        let ending = targets.len() + with_other_end.len();
         let is_of_marks = self.marks.count() == targets.len();
         let hidden = if is_of_marks {
             self.count_hidden_marks()
@@ -60,9 +62,10 @@ impl Top {
         self.deletion.preview = Some(Preview {
             serial,
             requested: targets.len(),
-            is_everything: self.filter.applied.is_empty() && targets.len() >= frame.present,
+            is_everything: self.filter.applied.is_empty() && ending >= frame.present,
             hidden,
             moving,
+            with_other_end,
             ..Preview::default()
         });
         self.focus = Focus::Preview;
@@ -293,4 +296,20 @@ impl Top {
             }
         }
     }
+}
+
+/// Returns those of the keys whose other end is among the rows as well, but not among the keys.
+fn with_other_end(rows: &[Row], keys: &HashSet<RowKey>) -> HashSet<RowKey> {
+    let key = |place: u32| rows[place as usize].key;
+    let pairs = find_pairs(rows).into_iter();
+    let present = pairs.filter(|pair| rows[pair.client as usize].is_present());
+    let ends = present.map(|pair| [key(pair.client), key(pair.server)]);
+    let ends = ends.filter_map(
+        |[one, other]| match (keys.contains(&one), keys.contains(&other)) {
+            (true, false) => Some(one),
+            (false, true) => Some(other),
+            _ => None,
+        },
+    );
+    ends.collect()
 }

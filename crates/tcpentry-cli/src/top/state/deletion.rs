@@ -41,6 +41,8 @@ pub(crate) struct Preview {
     pub(crate) hidden: usize,
     /// Those that sent or received data between the last two readings.
     pub(super) moving: HashSet<RowKey>,
+    /// Those whose other end is in the table, and not among them: it ends with them.
+    pub(super) with_other_end: HashSet<RowKey>,
     /// The peers that are to be held off afterwards, each in the network namespace of this number.
     pub(crate) held: Vec<(u32, PeerService)>,
     /// The digits that were typed as confirmation.
@@ -177,6 +179,12 @@ impl Preview {
     pub(crate) fn count_moving(&self) -> usize {
         let is_moving = |target: &&SocketTarget| self.moving.contains(&target.key);
         self.deletable().filter(is_moving).count()
+    }
+
+    /// Returns the number of those that are deleted and whose other end, which is not among them, is in the table.
+    pub(crate) fn count_with_other_end(&self) -> usize {
+        let has = |target: &&SocketTarget| self.with_other_end.contains(&target.key);
+        self.deletable().filter(has).count()
     }
 
     /// Returns the peers of those that are deleted, where they are few enough to be looked for together, and of this host: other hosts

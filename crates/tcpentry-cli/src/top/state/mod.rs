@@ -12,6 +12,8 @@ mod filter;
 mod filter_entry;
 mod focus;
 mod holds;
+#[cfg(test)]
+mod joined_ends_tests;
 mod kept;
 mod left;
 mod log;
@@ -307,7 +309,7 @@ impl Top {
 
     /// Returns the number of marked rows that the filter does not select.
     pub(crate) fn count_hidden_marks(&self) -> usize {
-        if self.table.find().is_empty() {
+        if self.table.find().is_empty() && !self.table.arrangement.joins_ends {
             return self.marks.hidden().len();
         }
         let rows = self.table.rows_in_order();
@@ -416,6 +418,29 @@ impl Top {
         choices
     }
 
+    /// Shows both ends of a connection within the host as one row, or each by itself.
+    pub(crate) fn toggle_joined_ends(&mut self, now: Instant) {
+        let before = self.table.arrangement;
+        let joins_ends = !before.joins_ends;
+        self.arrange(Arrangement {
+            joins_ends,
+            ..before
+        });
+        let notice = match (joins_ends, self.table.count_joined()) {
+            (false, _) => "each end is a row".to_owned(),
+            // The worker is asked.
+            (true, _) if self.table.frame.is_large() => {
+                "both ends of a connection are one row".to_owned()
+            }
+            (true, 0) => {
+                "of no connection both ends are in this table, in the same state".to_owned()
+            }
+            (true, 1) => "both ends of 1 connection are one row".to_owned(),
+            (true, count) => format!("both ends of {count} connections are one row each"),
+        };
+        self.notify(notice, now);
+    }
+
     /// Reverses the order.
     pub(crate) fn reverse(&mut self) {
         let arrangement = self.table.arrangement;
@@ -510,6 +535,7 @@ impl Top {
             by,
             descending,
             grouping,
+            ..
         } = self.table.arrangement;
         KeptSettings {
             columns: self.columns.shown.clone(),

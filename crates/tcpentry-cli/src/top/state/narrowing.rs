@@ -30,7 +30,11 @@ impl Top {
         // Holders may have been looked up since the frame.
         let mut known = (*first).clone();
         known.resolved = self.resolved(first);
-        let mut terms = terms(&known);
+        let is_joined = match line {
+            TableLine::Row(place) => self.table.other_end(place).is_some(),
+            TableLine::Group(_) => false,
+        };
+        let mut terms = terms(&known, is_joined);
         if self.table.arrangement.grouping == Grouping::Network {
             let network = GroupKey::of(first, Grouping::Network);
             let term = format!("dst {}", network.text());
@@ -106,7 +110,7 @@ impl Top {
     /// Takes the places of the frame, while they are listed.
     pub(super) fn update_places(&mut self) {
         if self.focus == Focus::Places {
-            self.places.take(self.table.frame.rows.iter());
+            self.places.take(self.table.all_rows());
         }
     }
 

@@ -141,6 +141,7 @@ impl TableView {
             by,
             descending,
             grouping,
+            ..before
         }
     }
 
@@ -296,12 +297,34 @@ impl TableView {
         self.lines.get(self.first..end).unwrap_or_default()
     }
 
-    /// Returns the rows on the screen.
+    /// Returns the rows on the screen, with the other ends that they stand for.
     pub(super) fn visible_rows(&self) -> impl Iterator<Item = &Row> {
-        self.visible().iter().filter_map(|line| match line {
-            TableLine::Row(place) => Some(self.row(*place)),
+        let rows = self.visible().iter().filter_map(|line| match line {
+            TableLine::Row(place) => Some(*place),
             TableLine::Group(_) => None,
+        });
+        rows.flat_map(|place| {
+            let row = Some(self.row(place));
+            row.into_iter().chain(self.other_end(place))
         })
+    }
+
+    /// Returns the other end of the connection that a row stands for.
+    pub(crate) fn other_end(&self, place: u32) -> Option<&Row> {
+        let server = self.arranged.joined.server_of(place);
+        server.map(|place| self.row(place))
+    }
+
+    /// Returns the number of rows that stand for both ends of their connection.
+    pub(super) fn count_joined(&self) -> usize {
+        self.arranged.joined.count()
+    }
+
+    /// Returns all rows of the frame, each connection once where both its ends are one row.
+    pub(super) fn all_rows(&self) -> impl Iterator<Item = &Row> {
+        let places = (0..).zip(&self.frame.rows);
+        let shown = places.filter(|(place, _)| !self.arranged.joined.is_hidden(*place));
+        shown.map(|(_, row)| row)
     }
 
     /// Returns the addresses of the peers on the screen, and those of the groups of a peer.

@@ -167,7 +167,7 @@ fn what_is_followed_stays_under_the_cursor_whatever_it_is_sorted_by() {
             desk.top.arrange(Arrangement {
                 by: *column,
                 descending,
-                grouping: Grouping::None,
+                ..Arrangement::default()
             });
             assert_eq!(desk.current(), Some(3), "{column:?}");
         }
@@ -475,6 +475,7 @@ fn groups_are_sorted_by_any_column() {
             by: column,
             descending,
             grouping: Grouping::State,
+            ..Arrangement::default()
         });
         assert_eq!(first(&desk), expected, "{column:?} {descending}");
     }

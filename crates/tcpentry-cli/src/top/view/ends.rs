@@ -2,6 +2,7 @@
 
 use super::super::model::{Group, GroupKey, Row};
 use super::super::state::Top;
+use super::Signs;
 use super::text::Cut;
 use crate::args::{Grouping, TopColumn};
 
@@ -35,4 +36,14 @@ pub(super) fn group_end(top: &Top, group: &Group, column: TopColumn) -> (String,
         return (name.to_string(), Cut::Host);
     }
     (group.text(column, grouping), Cut::Middle)
+}
+
+/// Returns the holders of a row; those of client and server where it stands for both ends of its connection.
+pub(super) fn processes(top: &Top, place: u32, signs: Signs) -> (String, Cut) {
+    let text = |row: &Row| TopColumn::Process.text(row, &top.resolved(row));
+    let client = text(top.table.row(place));
+    match top.table.other_end(place) {
+        Some(server) => (format!("{client}{}{}", signs.to, text(server)), Cut::Both),
+        None => (client, Cut::Name),
+    }
 }

@@ -63,6 +63,10 @@ pub(crate) const HELP: &[(&str, &str)] = &[
         "Show peers by name, as this machine resolves their addresses, and ports by service; or addresses again. Only what is on the screen is looked up. Filters, / and orders know addresses",
     ),
     (
+        "b",
+        "Show a connection of which both ends are here, in one namespace and one state, as one row: client -> server, as the client's end; or each end again. It counts once",
+    ),
+    (
         "Tab",
         "Group by process, user, peer, its network, local port, container, network namespace, host (with --on), state; ungroup. Shift-Tab goes back",
     ),

@@ -3,7 +3,7 @@
 use super::super::model::{TableLine, short_state};
 use super::super::state::Top;
 use super::Signs;
-use super::ends::{end, group_end};
+use super::ends::{end, group_end, processes};
 use super::graph::graph;
 use super::text::{Cut, width};
 use crate::args::{Grouping, TopColumn};
@@ -48,7 +48,7 @@ impl RowTexts {
                 (TopColumn::State, Some(outcome)) => (outcome.clone(), Cut::End),
                 (TopColumn::History, _) => (graph(&row.history.values(), signs), Cut::End),
                 (TopColumn::Local | TopColumn::Peer, _) => end(top, row, *column),
-                (TopColumn::Process, _) => (column.text(row, &resolved), Cut::Name),
+                (TopColumn::Process, _) => processes(top, place, signs),
                 _ => (column.text(row, &resolved), Cut::End),
             };
             let cells = columns.iter().map(text).collect();

@@ -154,6 +154,14 @@ fn summary(
         let moving = format!("{moving} of them moved data just now");
         lines.extend(paragraph(&moving, theme.error(), columns));
     }
+    let ends = number_of(
+        preview.count_with_other_end(),
+        "of them has its other end in this table, too, which ends with it",
+        "of them have their other ends in this table, too, which end with them",
+    );
+    if let Some(ends) = ends {
+        lines.extend(paragraph(&ends, theme.aside(), columns));
+    }
     let hidden = number_of(
         preview.hidden,
         "of them is marked, but hidden by the filter",

@@ -227,6 +227,29 @@ const SCENES: &[Scene] = &[
             });
         }
     }),
+    ("both ends in one row, of some", |desk| {
+        let mut rows = desk.top.table.frame.rows.clone();
+        rows.retain(Row::is_present);
+        let servers = rows.iter();
+        let servers = servers.filter(|row| row.connection.local().port() == 5432);
+        let clients = servers.zip(1000..).map(|(row, cookie)| {
+            let mut client = row.clone();
+            client.key = key(cookie);
+            let pair = row.connection.pair;
+            client.connection.pair = Pair::new(pair.peer(), pair.local()).unwrap();
+            client.resolved.holders = Some(Arc::new(HolderNames {
+                text: "4711 gunicorn".to_owned(),
+                first: "gunicorn".into(),
+                ..HolderNames::default()
+            }));
+            client
+        });
+        let clients: Vec<_> = clients.collect();
+        rows.extend(clients);
+        desk.read(rows);
+        desk.type_in("b/guni");
+        desk.press(KeyCode::Enter);
+    }),
     ("finding", |desk| desk.type_in("/postgres")),
     ("an order is chosen", |desk| desk.type_in("o")),
     ("a cell is chosen", |desk| desk.type_in("=")),

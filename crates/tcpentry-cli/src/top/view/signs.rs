@@ -13,6 +13,8 @@ pub(crate) struct Signs {
     pub(super) up_down: &'static str,
     /// The name of the keys that go to the left and to the right.
     pub(super) left_right: &'static str,
+    /// The sign between a client and its server.
+    pub(super) to: &'static str,
     /// The separator of two things that are offered.
     pub(super) between: &'static str,
     /// Graphs are made of braille dots.
@@ -24,6 +26,7 @@ impl Signs {
         ellipsis: '…',
         expanded: '▾',
         collapsed: '▸',
+        to: " → ",
         between: " · ",
         has_braille: true,
         up_down: "↑↓",
@@ -33,6 +36,7 @@ impl Signs {
         ellipsis: '~',
         expanded: 'v',
         collapsed: '>',
+        to: " -> ",
         between: " | ",
         has_braille: false,
         up_down: "Up/Down",

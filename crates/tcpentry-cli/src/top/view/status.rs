@@ -82,11 +82,15 @@ fn parts(top: &Top, has_totals: bool, now: Instant) -> Vec<String> {
         by,
         descending,
         grouping,
+        joins_ends,
     } = table.arrangement;
     let arrow = theme::arrow(descending);
     parts.push(format!("sort: {} {arrow}", by.name()));
     if grouping != Grouping::None {
         parts.push(format!("group: {}", grouping.name()));
+    }
+    if joins_ends {
+        parts.push("both ends in one row".to_owned());
     }
     if top.namespaces.all {
         parts.push("all namespaces".to_owned());

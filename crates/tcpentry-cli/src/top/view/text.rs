@@ -14,6 +14,8 @@ pub(super) enum Cut {
     /// For names of hosts before a port, which stays: the start of the name stays in any case, because it tells that it is
     /// no address.
     Host,
+    /// For the holders of client and server: each has a part of the room.
+    Both,
     /// For endpoints, whose port stays: what tells addresses apart is at both their ends.
     Middle,
 }
@@ -61,6 +63,22 @@ pub(super) fn clipped(text: &str, columns: usize, cut: Cut, signs: Signs) -> Str
                 _ => format!("{}{ellipsis}", start(text, room)),
             }
         }
+        Cut::Both => {
+            let Some((client, server)) = text.split_once(signs.to) else {
+                return clipped(text, columns, Cut::End, signs);
+            };
+            // Names say more than pids.
+            let (client, server) = (without_pid(client), without_pid(server));
+            let room = columns.saturating_sub(width(signs.to));
+            if room < 2 * MIN_NAME_WIDTH {
+                return clipped(client, columns, Cut::Name, signs);
+            }
+            // What one does not need the other has.
+            let half = (room / 2).max(room.saturating_sub(width(server)));
+            let client = clipped(client, half, Cut::Name, signs);
+            let server = clipped(server, room - width(&client), Cut::Name, signs);
+            format!("{client}{}{server}", signs.to)
+        }
         Cut::Host => {
             let port = text.rfind(':').unwrap_or(text.len());
             let (name, port) = text.split_at(port);
@@ -96,6 +114,14 @@ fn start(text: &str, columns: usize) -> &str {
         taken > columns
     });
     &text[..too_much.map_or(text.len(), |(at, _)| at)]
+}
+
+/// Returns a holder without the pid before its name.
+fn without_pid(holder: &str) -> &str {
+    match holder.split_once(' ') {
+        Some((pid, name)) if pid.parse::<u32>().is_ok() => name,
+        _ => holder,
+    }
 }
 
 /// Returns the last characters that fit in this many columns.
@@ -186,6 +212,16 @@ mod tests {
             ("\"7.100.51.198.a\":443", 14, Cut::Host, "\"7.…198.a\":443"),
             ("www.example.com:https", 10, Cut::Host, "www…:https"),
             ("www.example.com:https", 8, Cut::Host, "www.exa…"),
+            (
+                "12 curl → 7 nginx +3",
+                20,
+                Cut::Both,
+                "12 curl → 7 nginx +3",
+            ),
+            ("12 curl → 7 nginx +3", 17, Cut::Both, "curl → nginx +3  "),
+            ("12 python3 → 7 nginx", 12, Cut::Both, "pyt… → nginx"),
+            ("... → 7 nginx", 12, Cut::Both, "... → nginx "),
+            ("12 curl → 7 nginx +3", 8, Cut::Both, "curl    "),
             ("日本語", 4, Cut::End, "日… "),
             ("日本語", 6, Cut::End, "日本語"),
             ("7 nginx +12", 11, Cut::Name, "7 nginx +12"),

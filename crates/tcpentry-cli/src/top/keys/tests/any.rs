@@ -33,7 +33,7 @@ enum Step {
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    let letters = "/*  dddyyyyyuirsacpl+-<>hjkgGFn?qxeEoto=!NnnhWT".chars();
+    let letters = "/*  dddyyyyyuirsacpl+-<>hjkgGFn?qxeEoto=!NnnbbhWT".chars();
     let letters: Vec<_> = letters.map(KeyCode::Char).collect();
     let others = vec![
         KeyCode::Enter,

@@ -8,7 +8,7 @@ use crossterm::event::{
     Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEvent, MouseEventKind,
 };
 use tcpentry::delete::Ending;
-use tcpentry::{Method, State};
+use tcpentry::{Method, Pair, State};
 
 use super::super::message::{SocketKind, Update, WorkerCommand};
 use super::super::model::HostName;
@@ -268,6 +268,18 @@ const PROOFS: &[Proof] = &[
         desk.type_in("n");
         let screen = desk.draw(80, 20);
         assert!(screen.contains("198.51.100.2:50000"), "{screen}");
+    }),
+    ("b", |desk| {
+        let mut server = row(6);
+        let pair = row(1).connection.pair;
+        server.connection.pair = Pair::new(pair.peer(), pair.local()).unwrap();
+        desk.read((1..=5).map(row).chain([server]).collect());
+        let count = |desk: &Desk| (desk.lines().len(), desk.top.table.present());
+        assert_eq!(count(desk), (6, 6));
+        desk.type_in("b");
+        assert_eq!(count(desk), (5, 5));
+        desk.type_in("b");
+        assert_eq!(count(desk), (6, 6));
     }),
     ("Tab", |desk| {
         use Grouping::{Netns, Network, None, Peer, Port, Process, State, Unit, User};
