@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use super::SET;
 use super::dll_file::DllFile;
 use super::error::SetupError;
 use super::journal::Journal;
@@ -10,6 +9,17 @@ use super::parts::{Parts, is_ours};
 use super::wine::Wine;
 use crate::pe::{self, Machine, PeError};
 
+/// The function that is forwarded.
+pub(super) const SET: &[&str] = &["SetTcpEntry"];
+/// The functions that are forwarded where the tables are wanted, too.
+pub(super) const SET_AND_TABLES: &[&str] = &[
+    "SetTcpEntry",
+    "GetTcpTable",
+    "GetTcpTable2",
+    "GetTcp6Table",
+    "GetTcp6Table2",
+    "GetExtendedTcpTable",
+];
 /// The DLL of Wine's, the name of what was there before, and our own DLL.
 pub(super) const WINES: &str = "iphlpapi.dll";
 pub(super) const ORIGINAL: &str = "iphlpapi.dll.tcpentry-original";

@@ -3,6 +3,7 @@
 //! Each step leaves the prefix working: without the value of the registry Wine loads its own DLL, whatever lies in the prefix.
 
 mod dll_file;
+mod dll_override;
 mod error;
 mod folder;
 mod folder_status;
@@ -17,6 +18,7 @@ mod tests;
 
 use std::path::{Path, PathBuf};
 
+pub use dll_override::{DllOverride, OUR_OVERRIDE, delete_override_words};
 pub use error::{SetupError, SetupHint};
 pub use folder_status::{CopyAge, Installed};
 pub use parts::{Parts, ProgramRights};
@@ -24,24 +26,10 @@ pub use prefix::default_prefix;
 pub use removal::Removal;
 pub use wine::Wine;
 
-use folder::DllFolder;
+use folder::{DllFolder, SET, SET_AND_TABLES};
 use journal::Journal;
 use prefix::WinePrefix;
-use wine::DELETE_OVERRIDE;
 
-/// The function that is forwarded.
-const SET: &[&str] = &["SetTcpEntry"];
-/// The functions that are forwarded where the tables are wanted, too.
-const SET_AND_TABLES: &[&str] = &[
-    "SetTcpEntry",
-    "GetTcpTable",
-    "GetTcpTable2",
-    "GetTcp6Table",
-    "GetTcp6Table2",
-    "GetExtendedTcpTable",
-];
-/// The override that an installation sets, as it is shown.
-pub const OUR_OVERRIDE: &str = "iphlpapi=native,builtin";
 /// The folders that may have Wine's DLL.
 const FOLDERS: [&str; 2] = ["system32", "syswow64"];
 
@@ -67,17 +55,6 @@ pub struct FolderStatus {
     pub has_traces: bool,
 }
 
-/// The override of `iphlpapi`.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum DllOverride {
-    /// The one that an installation sets.
-    Ours,
-    /// Another one.
-    Other(String),
-    /// None.
-    Missing,
-}
-
 impl Status {
     /// Returns true where programs call `tcpentry.dll`, and nothing is old or damaged.
     pub fn is_current(&self) -> bool {
@@ -96,11 +73,6 @@ impl Status {
     pub fn has_traces(&self) -> bool {
         self.folders.iter().any(|folder| folder.has_traces)
     }
-}
-
-/// Returns the words of the command that deletes an override.
-pub fn delete_override_words() -> Vec<&'static str> {
-    [&["wine"], &DELETE_OVERRIDE[..]].concat()
 }
 
 /// Installs in a prefix, or brings an installation up to date; with the tables of this machine if they are wanted or were

@@ -6,11 +6,11 @@ use std::os::unix::fs::{MetadataExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use super::folder::DllFolder;
+use super::folder::{DllFolder, SET};
 use super::journal::Journal;
 use super::prefix::WinePrefix;
 use super::{
-    CopyAge, DllOverride, Installed, Parts, Removal, SET, SetupError, Wine, folder_status, removal,
+    CopyAge, DllOverride, Installed, Parts, Removal, SetupError, Wine, folder_status, removal,
 };
 use crate::pe::sample::dll;
 use crate::pe::{self, Machine};

@@ -7,21 +7,14 @@ use std::process::{Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::DllOverride;
+use super::dll_override::{DELETE_OVERRIDE, DllOverride, OVERRIDE, OVERRIDES};
 use super::error::SetupError;
 use crate::pe::Machine;
 
 /// The time in which a program of Wine ends: the first may have a prefix to bring up to date.
 const TIME_LIMIT: Duration = Duration::from_secs(180);
-/// The key of the overrides that a user has made.
-const OVERRIDES: &str = r"HKCU\Software\Wine\DllOverrides";
 /// A key that every user has.
 const ALWAYS: &str = r"HKCU\Software";
-/// The words that delete the override.
-pub(super) const DELETE_OVERRIDE: [&str; 6] = ["reg", "delete", OVERRIDES, "/v", OVERRIDE.0, "/f"];
-/// The value by which Wine loads the copy in the prefix.
-const OVERRIDE: (&str, &str) = ("iphlpapi", "native,builtin");
-
 /// The Wine that this user's programs run under.
 #[derive(Clone, Debug)]
 pub struct Wine {
@@ -105,7 +98,7 @@ impl Wine {
             };
         }
         let text = String::from_utf8_lossy(&output.stdout);
-        Ok(parse_override(&text))
+        Ok(DllOverride::parse(&text))
     }
 
     /// Sets the override of `iphlpapi`, and reads it again.
@@ -157,36 +150,6 @@ fn failed(prefix: &Path, output: &Output) -> SetupError {
     .with_command(prefix, &["wine", "reg", "query", ALWAYS], "may say more")
 }
 
-/// Returns the override in what `reg query` prints: name, type and text, separated by four spaces.
-fn parse_override(text: &str) -> DllOverride {
-    let found: Vec<_> = text.lines().filter_map(parse_value).collect();
-    match found[..] {
-        [] => DllOverride::Missing,
-        [(name, value)] if name.eq_ignore_ascii_case(OVERRIDE.0) && value == OVERRIDE.1 => {
-            DllOverride::Ours
-        }
-        _ => {
-            let texts = found.iter().map(|(name, value)| format!("{name}={value}"));
-            DllOverride::Other(texts.collect::<Vec<_>>().join(", "))
-        }
-    }
-}
-
-/// Returns name and text of a value that is about `iphlpapi`.
-fn parse_value(line: &str) -> Option<(&str, &str)> {
-    let mut cells = line
-        .split("    ")
-        .map(str::trim)
-        .filter(|cell| !cell.is_empty());
-    let name = cells.next()?;
-    // With an asterisk it is meant for every folder.
-    let is_named = ["iphlpapi", "*iphlpapi", "iphlpapi.dll", "*iphlpapi.dll"]
-        .iter()
-        .any(|it| name.eq_ignore_ascii_case(it));
-    let is_text = cells.next() == Some("REG_SZ");
-    (is_named && is_text).then(|| (name, cells.next().unwrap_or_default()))
-}
-
 /// Runs a program, and waits for it for a limited time. What it leaves behind (Wine's server) has no pipe of ours.
 fn run(command: &mut Command, program: &Path) -> Result<Output, SetupError> {
     let failed = |error| SetupError::file("run", program, &error);
@@ -233,33 +196,4 @@ fn contents(mut file: fs::File) -> std::io::Result<Vec<u8>> {
     file.rewind()?;
     file.read_to_end(&mut bytes)?;
     Ok(bytes)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_override_is_found_among_others() {
-        let printed = "\r\nHKEY_CURRENT_USER\\Software\\Wine\\DllOverrides\r\n    \
-            *d3d11    REG_SZ    native\r\n    IPHLPAPI    REG_SZ    native,builtin\r\n\r\n";
-        assert_eq!(parse_override(printed), DllOverride::Ours);
-        let other = |text: &str| DllOverride::Other(text.to_owned());
-        for (lines, expected) in [
-            ("    iphlpapi    REG_SZ    ", other("iphlpapi=")),
-            ("    iphlpapi    REG_SZ    native", other("iphlpapi=native")),
-            (
-                "    *iphlpapi    REG_SZ    native,builtin",
-                other("*iphlpapi=native,builtin"),
-            ),
-            (
-                "    iphlpapi    REG_SZ    native,builtin\r\n    *iphlpapi    REG_SZ    builtin",
-                other("iphlpapi=native,builtin, *iphlpapi=builtin"),
-            ),
-            ("    iphlpapi2    REG_SZ    native", DllOverride::Missing),
-        ] {
-            let printed = format!("\r\nHKEY\r\n{lines}\r\n");
-            assert_eq!(parse_override(&printed), expected, "{lines}");
-        }
-    }
 }
