@@ -30,7 +30,7 @@ holds() { # NAME COMMAND...
 
 # Runs a Windows program of this test, and prints what it prints.
 windows() {
-    timeout -s KILL 120 wine "$programs/closer-$processor.exe" "$@" 2>>"$work/wine.log" | tr -d '\r'
+    timeout -s KILL 600 wine "$programs/closer-$processor.exe" "$@" 2>>"$work/wine.log" | tr -d '\r'
 }
 
 # Prints the last line of a Windows program.
@@ -194,7 +194,7 @@ processor=x86_64
 echo "# the Linux end"
 check "none is left" 0 "$(linux_ends 0)"
 mkfifo "$work/in"
-PROBE=1 timeout -s KILL 120 wine "$programs/closer-x86_64.exe" wait <"$work/in" >"$work/waits" 2>>"$work/wine.log" &
+PROBE=1 timeout -s KILL 600 wine "$programs/closer-x86_64.exe" wait <"$work/in" >"$work/waits" 2>>"$work/wine.log" &
 exec 3>"$work/in"
 answers() { grep -c "^code $1[^0-9]*\$" "$work/waits"; }
 await() { # CODE COUNT
@@ -252,7 +252,7 @@ check "somebody else's prefix is refused" 4 $?
 )
 unprivileged() {
     (export HOME="$work/user" WINEPREFIX="$work/user/prefix"
-        timeout -s KILL 120 $user wine "$programs/closer-$processor.exe" "$@" 2>/dev/null | tr -d '\r' | tail -n 1)
+        timeout -s KILL 600 $user wine "$programs/closer-$processor.exe" "$@" 2>/dev/null | tr -d '\r' | tail -n 1)
 }
 chown 64123:64123 "$work"
 for processor in $processors; do

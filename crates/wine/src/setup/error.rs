@@ -23,7 +23,7 @@ pub enum SetupHint {
         prefix: PathBuf,
         /// The command and its words.
         words: Vec<&'static str>,
-        /// What it does, after the command: a predicate.
+        /// Its effect, after the command: a predicate.
         effect: &'static str,
     },
 }

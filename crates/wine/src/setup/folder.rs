@@ -59,7 +59,7 @@ pub(super) enum OriginalState<'f> {
     Missing,
     /// Something that is neither read nor written.
     Odd(&'static str),
-    /// What was there before: one of Wine's own DLLs.
+    /// The file that was there before: one of Wine's own DLLs.
     Kept(&'f [u8]),
     /// Something else.
     Broken,

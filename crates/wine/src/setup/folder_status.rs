@@ -1,4 +1,4 @@
-//! What is installed in a folder of DLLs, and what is wrong with it.
+//! The state of an installation in a folder of DLLs, and the damages to it.
 
 use super::error::SetupError;
 use super::folder::{DllFolder, MODULE, ORIGINAL, OURS, OriginalState, OursState, WINES};

@@ -8,12 +8,12 @@ use super::folder::{DllFolder, ORIGINAL, OURS, OriginalState, OursState, WINES, 
 use super::journal::Journal;
 use super::wine::Wine;
 
-/// What a removal did.
+/// The result of a removal.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Removal {
     /// Set where anything of an installation was there.
     pub was_installed: bool,
-    /// What is not as it was before, a sentence each.
+    /// Remarks on files that are not as they were before, a sentence each.
     pub remarks: Vec<String>,
     /// The override that stays, where it may be somebody else's.
     pub left_override: Option<String>,

@@ -12,7 +12,7 @@ use tcpentry_testkit::wine_dll;
 
 use crate::util::{ELSEWHERE, Run};
 
-/// What an installation puts into a folder of DLLs, or replaces there.
+/// The files that an installation puts into a folder of DLLs, or replaces there.
 pub(crate) const FILES: [&str; 3] = [
     "iphlpapi.dll",
     "iphlpapi.dll.tcpentry-original",
