@@ -120,6 +120,8 @@ impl Top {
     /// Prints the price of a refresh, and that of the bare dump which it needs.
     fn refreshes(&mut self) -> Result<()> {
         let pid = self.process.id();
+        // The holders of the rows on the screen are looked up once.
+        thread::sleep(2 * INTERVAL);
         let (start, before) = (Instant::now(), process::usage(pid)?);
         let mut dumps = Duration::ZERO;
         // What is drawn fits into the terminal's buffer meanwhile.

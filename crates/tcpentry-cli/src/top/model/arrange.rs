@@ -157,7 +157,9 @@ impl Arranged {
         let of_all = of_all.filter(|_| order.len() == frame.rows.len());
         let sums = of_all.cloned().unwrap_or_else(|| {
             let mut sums = RowSums::default();
-            order.iter().for_each(|place| sums.add(row(*place)));
+            for place in &order {
+                sums.add(row(*place));
+            }
             sums
         });
         let rates = sums.rates();
