@@ -52,10 +52,48 @@ pub(crate) fn take() -> Result<()> {
             })
         },
     );
-    let picture = picture::of(&tmux.screen_in_color());
+    let table = tmux.screen_in_color();
+    let details = details(&tmux, &mut scene)?;
+    let picture = picture::of(&format!("{}\n\n{details}", table.trim_end_matches('\n')));
     std::fs::write(FILE, picture).with_context(|| format!("cannot write {FILE}"))?;
     println!("{FILE}");
     Ok(())
+}
+
+/// Returns the upper part of the details of a connection whose peer stops to read: the sentence, and the charts.
+fn details(tmux: &Tmux, scene: &mut Scene) -> Result<String> {
+    tmux.types("u/");
+    // The filter of before.
+    tmux.press("C-u");
+    // A service has that name, too.
+    tmux.types("rsync and src 192.0.2.10");
+    tmux.press("Enter");
+    tmux.await_text("1 selected");
+    // A chart stands beside its name.
+    tmux.resize(DETAIL_COLUMNS, LINES);
+    tmux.press("Enter");
+    tmux.await_text("since this was opened");
+    thread::sleep(CHARTED);
+    scene.next()?;
+    tmux.await_text("the peer is not reading: ");
+    thread::sleep(STUCK);
+    let screen = tmux.screen_in_color();
+    // The first line is about the table. An empty line is below the sentence, and one below the charts.
+    let lines = screen.lines().skip(1);
+    let mut gaps = 0;
+    let upper = lines.take_while(|line| {
+        gaps += usize::from(is_blank(line));
+        gaps < 2
+    });
+    Ok(upper.collect::<Vec<_>>().join("\n"))
+}
+
+/// Returns true for a line of spaces and escape sequences alone.
+fn is_blank(line: &str) -> bool {
+    let mut parts = line.split('\u{1b}');
+    let first = parts.next().unwrap_or_default();
+    let text = parts.map(|part| part.split_once('m').map_or(part, |(_, text)| text));
+    first.trim().is_empty() && text.into_iter().all(|text| text.trim().is_empty())
 }
 
 /// The argument that says that this program is in the namespace.
@@ -80,7 +118,7 @@ impl Scene {
         Ok(Self(scene))
     }
 
-    /// Opens a connection, changes the state of one, and ends one.
+    /// Opens a connection, changes the state of one, and ends one; the next time, stops reading from one.
     fn next(&mut self) -> Result<()> {
         let commands = self.0.stdin.as_mut().expect("it is a pipe");
         Ok(commands.write_all(b"next\n")?)
@@ -101,7 +139,11 @@ const WORDS: &str =
     "-a --columns state,local,peer,process,idle,recvq,sendq,in,out,history src 192.0.2.10";
 const COLUMNS: u16 = 118;
 const LINES: u16 = 25;
+const DETAIL_COLUMNS: u16 = 88;
 const READINGS: Duration = Duration::from_secs(12);
+/// The time for which a connection moves data, and then none, while its details are open.
+const CHARTED: Duration = Duration::from_secs(50);
+const STUCK: Duration = Duration::from_secs(12);
 /// The number of rows to mark: three that nobody reads.
 const MARKED: usize = 3;
 const FILE: &str = "docs/top.svg";

@@ -1,5 +1,5 @@
 # Servers and clients as one meets them, each a process with the name of what it plays.
-import os, socket, sys, time
+import math, os, socket, sys, threading, time
 
 HERE = "192.0.2.10"
 parent = os.getpid()
@@ -101,16 +101,22 @@ def database(ready):
     kept.append(server)
 
 
-# Sends to somebody who does not read any more.
+# Sends to somebody who reads slower and slower, and then no more.
 def backup(ready):
     end = connect(HERE, 873, "203.0.113.40")
-    end.setblocking(False)
-    try:
-        while end.send(b"x" * 65536):
-            pass
-    except BlockingIOError:
-        kept.append(end)
+    kept.append(end)
+    threading.Thread(target=lambda: end.sendall(b"x" * (1 << 30)), daemon=True).start()
     ready()
+
+
+def read_slowly(server, stop):
+    end = server.accept()[0]
+    kept.append(end)
+    begun = time.time()
+    while not stop.is_set():
+        now = time.time() - begun
+        end.recv(int(300000 * (1.6 + math.sin(now / 2)) / (1 + now / 20)))
+        time.sleep(0.1)
 
 
 # Nobody answers there: the queue of the listener is full.
@@ -129,13 +135,15 @@ actor("firefox", visitors)
 actor("gunicorn", stuck)
 actor("curl", impatient)
 actor("postgres", database)
-deaf = listener(873, address="203.0.113.40")
+slow = listener(873, address="203.0.113.40")
 actor("rsync", backup)
 full = listener(6379, 0, "203.0.113.9")
 filling = connect("203.0.113.2", 6379, "203.0.113.9")
 actor("sidekiq", worker)
 # No other process has these.
 pool = [connect("198.51.100.%d" % number, 5432) for number in (201, 202, 202)]
+stop = threading.Event()
+threading.Thread(target=read_slowly, args=(slow, stop), daemon=True).start()
 print("ready", flush=True)
 sys.stdin.readline()
 pool.append(connect("198.51.100.17", 443))
@@ -143,4 +151,6 @@ pool[0].shutdown(socket.SHUT_WR)
 # A reset, which ends it at the other side at once.
 pool[1].setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
 pool[1].close()
+sys.stdin.readline()
+stop.set()
 sys.stdin.readline()
