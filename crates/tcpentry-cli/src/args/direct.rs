@@ -8,7 +8,7 @@ use std::ffi::OsString;
 
 use clap::{Args as ClapArgs, Command as Definition};
 
-use super::read::{has_option, in_our_words};
+use super::ours::{has_option, in_our_words};
 use super::{Args, Command, ListArgs, order, with_repeatable_flags};
 
 /// Reads the arguments of the process; `None` where that takes more than the definition of one command.
@@ -64,34 +64,9 @@ fn is_own(command: &Definition, word: &OsString) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::args::read::read_by_all;
 
     fn typed(words: &str) -> Vec<OsString> {
         words.split(' ').map(OsString::from).collect()
-    }
-
-    #[test]
-    fn both_ways_read_alike() {
-        for words in [
-            "tcpentry list",
-            "tcpentry list --json",
-            "tcpentry list -a --json --color never dst 10.0.0.1",
-            "tcpentry list -p -u -i --id state established",
-            "tcpentry list -N web -- sport = :80",
-            "tcpentry delete 127.0.0.1:1 127.0.0.1:2",
-            "tcpentry delete 127.0.0.1:1 -n 127.0.0.1:2",
-            "tcpentry delete --own-session --yes --max 3 dport 80",
-            "tcpentry delete --id 1/a 1/b -n",
-            "tcpentry delete -n -n 127.0.0.1 1 127.0.0.1 2",
-            "tcpentry delete --for 10m --rate 5/s dst 10.0.0.0/8",
-            "tcpentry ban 203.0.113.7",
-            "tcpentry ban 203.0.113.0/24 --port ssh,80 --linger 1m",
-        ] {
-            let typed = typed(words);
-            let all = read_by_all(typed.clone()).ok();
-            let direct = read(&typed);
-            assert_eq!(format!("{direct:?}"), format!("{all:?}"), "{words}");
-        }
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod hosts;
 pub(crate) mod line;
 pub(crate) mod operands;
 pub(crate) mod order;
+mod ours;
 mod output;
 pub(crate) mod pace;
 pub(crate) mod ports;

@@ -6,8 +6,9 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Command, FromArgMatches as _};
 
 use super::answer::Answer;
-use super::habits::{commands, foreign, tools};
+use super::habits::{commands, tools};
 use super::line::Line;
+use super::ours::{has_option, in_our_words};
 use super::{Args, definition, direct, order};
 
 /// The reason why there is nothing to run.
@@ -27,7 +28,7 @@ pub(crate) fn read(typed: Vec<OsString>) -> Result<Args, Usage> {
 }
 
 /// Reads the arguments of the process by the definition of all commands.
-pub(super) fn read_by_all(typed: Vec<OsString>) -> Result<Args, Usage> {
+fn read_by_all(typed: Vec<OsString>) -> Result<Args, Usage> {
     // Made once: to make it takes longer than to delete a connection.
     let definition = definition();
     let line = arranged_by(&definition, typed).map_err(Usage::Answer)?;
@@ -75,19 +76,6 @@ fn arranged_by(definition: &Command, typed: Vec<OsString>) -> Result<Line, Answe
     in_our_words(definition, line)
 }
 
-/// Replaces what is another tool's in a line by what is ours.
-pub(super) fn in_our_words(definition: &Command, line: Line) -> Result<Line, Answer> {
-    let name = line.command.clone();
-    let command = name.and_then(|name| definition.find_subcommand(name));
-    // `guard run` has options of its own: what one of its commands knows is none of another tool's.
-    let nested = command.into_iter().flat_map(Command::get_subcommands);
-    let commands: Vec<_> = nested.chain([command.unwrap_or(definition)]).collect();
-    let is_known = |option: &str| commands.iter().any(|it| has_option(it, option));
-    foreign::read(line, is_known, |option, next| {
-        order::takes_value(definition, option, next)
-    })
-}
-
 /// Returns the line that prints the help of a command, or of all.
 fn help(definition: &Command, line: &Line) -> Result<Line, Answer> {
     let of_command = |command: Option<&str>| Line {
@@ -105,16 +93,6 @@ fn help(definition: &Command, line: &Line) -> Result<Line, Answer> {
     Err(Answer::new(format!("there is no command `{topic}`"))
         .with_hint("`man tcpentry` documents filters, guards and output")
         .with_meant("", of_command(commands::nearest(&topic, names))))
-}
-
-/// Returns true for an option of this command, `--name` or `-n`.
-pub(super) fn has_option(command: &Command, option: &str) -> bool {
-    let mut arguments = command.get_arguments();
-    if let Some(long) = option.strip_prefix("--") {
-        return arguments.any(|argument| argument.get_long() == Some(long));
-    }
-    let letter = option.chars().nth(1);
-    letter.is_some() && arguments.any(|argument| argument.get_short() == letter)
 }
 
 /// Answers what the parser of options can't read, in the words of this program.
@@ -237,4 +215,33 @@ fn unknown_option(option: &str, line: &Line, help: String) -> Answer {
     answer
         .with_hint(format!("did you mean `--{near}`?"))
         .with_meant("", meant)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_ways_read_alike() {
+        for words in [
+            "tcpentry list",
+            "tcpentry list --json",
+            "tcpentry list -a --json --color never dst 10.0.0.1",
+            "tcpentry list -p -u -i --id state established",
+            "tcpentry list -N web -- sport = :80",
+            "tcpentry delete 127.0.0.1:1 127.0.0.1:2",
+            "tcpentry delete 127.0.0.1:1 -n 127.0.0.1:2",
+            "tcpentry delete --own-session --yes --max 3 dport 80",
+            "tcpentry delete --id 1/a 1/b -n",
+            "tcpentry delete -n -n 127.0.0.1 1 127.0.0.1 2",
+            "tcpentry delete --for 10m --rate 5/s dst 10.0.0.0/8",
+            "tcpentry ban 203.0.113.7",
+            "tcpentry ban 203.0.113.0/24 --port ssh,80 --linger 1m",
+        ] {
+            let typed: Vec<_> = words.split(' ').map(OsString::from).collect();
+            let all = read_by_all(typed.clone()).ok();
+            let direct = direct::read(&typed);
+            assert_eq!(format!("{direct:?}"), format!("{all:?}"), "{words}");
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! What rows are together.
+//! Sums of rows.
 
 use super::row::{RateSum, Rates, Row};
 use super::state_counts::StateCounts;

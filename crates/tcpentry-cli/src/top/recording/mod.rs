@@ -3,21 +3,23 @@
 //! The first line describes the recording. Each frame is a line of its own, and behind it a line for each row, which is an
 //! object of `list --json` with a few fields more.
 
+mod frame_index;
+mod place;
 mod placer;
 mod reader;
 mod recorder;
 mod row;
-mod seekable;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use frame_index::FrameIndex;
+pub(crate) use place::FileAt;
 pub(crate) use placer::{IdentifiedRow, RowPlacer};
 pub(crate) use reader::{RecordedFrame, RecordingError, RecordingReader};
 pub(crate) use recorder::{FrameRecorder, RecordingFailure, describe_failure};
 pub(crate) use row::RowFields;
-pub(crate) use seekable::{FileAt, FrameIndex};
 
 use super::message::SocketKind;
 use super::model::Baseline;

@@ -6,8 +6,8 @@ use std::io::BufRead;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::place::{FileAt, FramePlace};
 use super::row::RecordedRow;
-use super::seekable::{FileAt, FramePlace};
 use super::{FORMAT, FrameHead, RecordingHead};
 use crate::lines::{self, LineRead};
 

@@ -76,7 +76,7 @@ pub(crate) struct DetailHistory {
     pub(crate) has_ended: bool,
 }
 
-/// What is known of the time between two readings.
+/// The values of the time between two readings.
 #[derive(Clone, Copy, Debug)]
 struct Point {
     /// The time of the reading before; `None` where nobody looked for a while.
@@ -212,7 +212,7 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    /// A reading after so many milliseconds.
+    /// Returns a reading after so many milliseconds.
     fn reading(base: Instant, millis: u64, acked: u64, queue: u64) -> DetailReading {
         DetailReading {
             at: base + Duration::from_millis(millis),

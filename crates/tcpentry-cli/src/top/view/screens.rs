@@ -323,7 +323,7 @@ fn sample_section(title: &'static str, lines: &[(&str, &str)]) -> Section {
     }
 }
 
-/// The details as the worker makes them.
+/// Returns the details as the worker makes them.
 fn kernel_details() -> DetailText {
     let why =
         "the peer is not reading: 3.7 MB wait, its window is closed (for 38 s that were watched)";
@@ -383,7 +383,7 @@ fn kernel_details() -> DetailText {
     }
 }
 
-/// The details of a recording, which has fewer counters.
+/// Returns the details of a recording, which has fewer counters.
 fn recorded_details() -> DetailText {
     let kernel = kernel_details();
     DetailText {

@@ -6,10 +6,10 @@ use super::super::message::Section;
 use crate::output::amount::{count, measure};
 
 /// A counter: the kernel's name without `tcpi_`, and its value.
-pub(super) type Named = (&'static str, Measure);
+pub(super) type NamedCounter = (&'static str, Measure);
 
 /// Returns the counters with their names.
-pub(super) fn named(counters: &[Counter]) -> Vec<Named> {
+pub(super) fn named(counters: &[Counter]) -> Vec<NamedCounter> {
     let counters = counters.iter();
     counters
         .map(|counter| (counter.name, counter.value))
@@ -17,12 +17,12 @@ pub(super) fn named(counters: &[Counter]) -> Vec<Named> {
 }
 
 /// Returns the counters in groups. One that has no group here, as of a later kernel, is in the last.
-pub(super) fn grouped(counters: &[Named]) -> Vec<Section> {
+pub(super) fn grouped(counters: &[NamedCounter]) -> Vec<Section> {
     let groups = GROUPS.iter().map(|group| Section {
         title: group.title,
         lines: of_group(group, counters),
     });
-    let is_other = |(name, _): &&Named| {
+    let is_other = |(name, _): &&NamedCounter| {
         let mut fields = GROUPS.iter().flat_map(|group| group.fields);
         !fields.any(|field| field.counter == *name)
     };
@@ -38,7 +38,7 @@ pub(super) fn grouped(counters: &[Named]) -> Vec<Section> {
 }
 
 /// Returns the counters by the kernel's names, with all digits.
-pub(super) fn by_kernel_names(counters: &[Named]) -> Section {
+pub(super) fn by_kernel_names(counters: &[NamedCounter]) -> Section {
     let name = |name: &str| match name.strip_prefix("opt_") {
         Some(option) => format!("TCPI_OPT_{}", option.to_uppercase()),
         None => format!("tcpi_{name}"),
@@ -52,27 +52,29 @@ pub(super) fn by_kernel_names(counters: &[Named]) -> Section {
     }
 }
 
-fn of_group(group: &Group, counters: &[Named]) -> Vec<(String, String)> {
+fn of_group(group: &CounterGroup, counters: &[NamedCounter]) -> Vec<(String, String)> {
     let fields = group.fields.iter().filter_map(|field| {
         let value = find(counters, field.counter)?;
-        Some((field.name.to_owned(), text(field.unit, value, counters)))
+        Some((field.name.to_owned(), text(field.form, value, counters)))
     });
     fields.collect()
 }
 
-fn find(counters: &[Named], name: &str) -> Option<Measure> {
+fn find(counters: &[NamedCounter], name: &str) -> Option<Measure> {
     let counter = counters.iter().find(|(it, _)| *it == name);
     counter.map(|(_, value)| *value)
 }
 
-fn text(unit: Unit, value: Measure, counters: &[Named]) -> String {
-    match (unit, value) {
-        (Unit::Segments, Measure::Count(1)) => "1 segment".to_owned(),
-        (Unit::Segments, Measure::Count(number)) => format!("{} segments", count(number)),
+fn text(form: ValueForm, value: Measure, counters: &[NamedCounter]) -> String {
+    match (form, value) {
+        (ValueForm::Segments, Measure::Count(1)) => "1 segment".to_owned(),
+        (ValueForm::Segments, Measure::Count(number)) => format!("{} segments", count(number)),
         // What has not been measured yet is 0.
-        (Unit::Measured, Measure::BytesPerSecond(0)) => "not measured yet".to_owned(),
-        (Unit::Measured, Measure::Time(time)) if time.is_zero() => "not measured yet".to_owned(),
-        (Unit::OfBusy, Measure::Time(time)) => {
+        (ValueForm::Measured, Measure::BytesPerSecond(0)) => "not measured yet".to_owned(),
+        (ValueForm::Measured, Measure::Time(time)) if time.is_zero() => {
+            "not measured yet".to_owned()
+        }
+        (ValueForm::OfBusy, Measure::Time(time)) => {
             let text = measure(value);
             match find(counters, "busy_time") {
                 Some(Measure::Time(busy)) if !busy.is_zero() => {
@@ -82,26 +84,26 @@ fn text(unit: Unit, value: Measure, counters: &[Named]) -> String {
                 _ => text,
             }
         }
-        (Unit::Ago, Measure::Time(_)) => format!("{} ago", measure(value)),
+        (ValueForm::Ago, Measure::Time(_)) => format!("{} ago", measure(value)),
         _ => measure(value),
     }
 }
 
-struct Group {
+struct CounterGroup {
     title: &'static str,
-    fields: &'static [Field],
+    fields: &'static [GroupField],
 }
 
-struct Field {
+struct GroupField {
     /// The kernel's name without `tcpi_`.
     counter: &'static str,
     name: &'static str,
-    unit: Unit,
+    form: ValueForm,
 }
 
-/// How a value is written.
+/// The form in which a value is written.
 #[derive(Clone, Copy)]
-enum Unit {
+enum ValueForm {
     /// By what it measures.
     Own,
     Segments,
@@ -112,30 +114,34 @@ enum Unit {
     Ago,
 }
 
-const fn own(counter: &'static str, name: &'static str) -> Field {
-    of(counter, name, Unit::Own)
+const fn own(counter: &'static str, name: &'static str) -> GroupField {
+    of(counter, name, ValueForm::Own)
 }
 
-const fn segments(counter: &'static str, name: &'static str) -> Field {
-    of(counter, name, Unit::Segments)
+const fn segments(counter: &'static str, name: &'static str) -> GroupField {
+    of(counter, name, ValueForm::Segments)
 }
 
-const fn of(counter: &'static str, name: &'static str, unit: Unit) -> Field {
-    Field {
+const fn of(counter: &'static str, name: &'static str, form: ValueForm) -> GroupField {
+    GroupField {
         counter,
         name,
-        unit,
+        form,
     }
 }
 
 /// All counters of Linux 6.18.
-const GROUPS: &[Group] = &[
-    Group {
+const GROUPS: &[CounterGroup] = &[
+    CounterGroup {
         title: "time and path",
         fields: &[
-            of("rtt", "round trip, smoothed", Unit::Measured),
-            of("rttvar", "its variation", Unit::Measured),
-            of("min_rtt", "shortest round trip of late", Unit::Measured),
+            of("rtt", "round trip, smoothed", ValueForm::Measured),
+            of("rttvar", "its variation", ValueForm::Measured),
+            of(
+                "min_rtt",
+                "shortest round trip of late",
+                ValueForm::Measured,
+            ),
             own("rto", "retransmission timeout"),
             own("ato", "delayed acknowledgement after"),
             own("pmtu", "path MTU"),
@@ -144,7 +150,7 @@ const GROUPS: &[Group] = &[
             own("advmss", "segment size, announced"),
         ],
     },
-    Group {
+    CounterGroup {
         title: "sending",
         fields: &[
             segments("snd_cwnd", "congestion window"),
@@ -156,7 +162,7 @@ const GROUPS: &[Group] = &[
             of(
                 "delivery_rate",
                 "delivery rate, last measured",
-                Unit::Measured,
+                ValueForm::Measured,
             ),
             own(
                 "delivery_rate_app_limited",
@@ -166,7 +172,7 @@ const GROUPS: &[Group] = &[
             own("max_pacing_rate", "pacing rate, at most"),
         ],
     },
-    Group {
+    CounterGroup {
         title: "loss",
         fields: &[
             segments("total_retrans", "sent again"),
@@ -184,35 +190,47 @@ const GROUPS: &[Group] = &[
             own("rehash", "other paths tried"),
         ],
     },
-    Group {
+    CounterGroup {
         title: "receiving",
         fields: &[
             own("rcv_wnd", "window open to the peer"),
             own("rcv_space", "buffer space by the rate (rcv_space)"),
             own("rcv_ssthresh", "window at most for now"),
-            of("rcv_rtt", "round trip, as the receiver", Unit::Measured),
+            of(
+                "rcv_rtt",
+                "round trip, as the receiver",
+                ValueForm::Measured,
+            ),
             segments("rcv_ooopack", "came out of order"),
         ],
     },
-    Group {
+    CounterGroup {
         title: "limits",
         fields: &[
             own("busy_time", "had something to send for"),
-            of("rwnd_limited", "held up by the peer's window", Unit::OfBusy),
-            of("sndbuf_limited", "held up by the send buffer", Unit::OfBusy),
+            of(
+                "rwnd_limited",
+                "held up by the peer's window",
+                ValueForm::OfBusy,
+            ),
+            of(
+                "sndbuf_limited",
+                "held up by the send buffer",
+                ValueForm::OfBusy,
+            ),
         ],
     },
-    Group {
+    CounterGroup {
         title: "timers",
         fields: &[
             own("probes", "unanswered probes"),
             own("backoff", "timeout doubled, times"),
-            of("last_data_sent", "data sent", Unit::Ago),
-            of("last_data_recv", "data received", Unit::Ago),
-            of("last_ack_recv", "acknowledgement received", Unit::Ago),
+            of("last_data_sent", "data sent", ValueForm::Ago),
+            of("last_data_recv", "data received", ValueForm::Ago),
+            of("last_ack_recv", "acknowledgement received", ValueForm::Ago),
         ],
     },
-    Group {
+    CounterGroup {
         title: "totals",
         fields: &[
             own("bytes_sent", "sent, with what was sent again"),
@@ -233,7 +251,7 @@ const GROUPS: &[Group] = &[
             own("received_ce_bytes", "received as CE"),
         ],
     },
-    Group {
+    CounterGroup {
         title: "agreed at the start",
         fields: &[
             own("opt_timestamps", "timestamps"),

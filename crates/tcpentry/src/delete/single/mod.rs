@@ -88,7 +88,7 @@ impl TcpTable {
     }
 }
 
-/// What a route to a peer depends on, whatever its source: the peer, the device that the socket is bound to, and its mark.
+/// A route to a peer, by all that it depends on but the source: the peer, the device that the socket is bound to, and its mark.
 type Route = (Ipv4Addr, Option<Interface>, Option<u32>);
 
 /// A run of deletions, of one connection or of many.

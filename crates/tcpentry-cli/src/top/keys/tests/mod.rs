@@ -10,7 +10,7 @@ use crossterm::event::{
 use tcpentry::delete::Ending;
 use tcpentry::{Method, Pair, State};
 
-use super::super::message::{SocketKind, Update, WorkerCommand};
+use super::super::message::{SeekStep, SocketKind, Update, WorkerCommand};
 use super::super::model::HostName;
 use super::super::model::testing::{row, row_of};
 use super::super::state::{Focus, KeptSettings, TerminalRequest};
@@ -368,6 +368,24 @@ const PROOFS: &[Proof] = &[
         assert!(matches!(
             &desk.requested()[..],
             [WorkerCommand::Every(Some(_))]
+        ));
+    }),
+    (",  .  [  ]", |desk| {
+        desk.type_in(",");
+        assert!(desk.requested().is_empty(), "it is no replay");
+        desk.top.is_replay = true;
+        desk.type_in("]");
+        assert!(matches!(
+            &desk.requested()[..],
+            [WorkerCommand::Seek(SeekStep::MinuteOn)]
+        ));
+        desk.type_in(",");
+        assert!(matches!(
+            &desk.requested()[..],
+            [
+                WorkerCommand::Every(None),
+                WorkerCommand::Seek(SeekStep::FrameBefore)
+            ]
         ));
     }),
     ("+  -", |desk| {
