@@ -371,10 +371,11 @@ fn the_recipe_for_a_bug_report_works_word_by_word() {
                 "{replayed}"
             );
         }
-        let found = outputs[5].trim();
+        // Its queue may have grown from one frame to the other.
+        let found: Vec<_> = outputs[5].trim().lines().collect();
         assert!(
-            found.contains(peer) && found.lines().count() == 1,
-            "{found}"
+            matches!(found.len(), 1 | 2) && found.iter().all(|line| line.contains(peer)),
+            "{found:?}"
         );
     });
 }

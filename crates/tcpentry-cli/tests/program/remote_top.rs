@@ -44,7 +44,8 @@ fn several_hosts_are_one_screen_and_one_row_of_one_host_is_deleted() {
         tmux.press("Enter");
         tmux.await_text("2 selected");
         tmux.press("Enter");
-        let details = tmux.await_text("tcpentry --on h2 delete --id h2/1/");
+        let details = tmux.await_text("tcpentry --on h2 delete --id");
+        assert!(details.contains(" h2/1/"), "{details}");
         assert!(details.contains("ssh h2 tcpentry why --id 1/"), "{details}");
         tmux.press("Escape");
         tmux.await_text("2 selected");

@@ -106,7 +106,7 @@ fn nothing_resolves_a_name_before_its_key_and_names_are_on_the_screen_only() {
         tmux.press("Enter");
         tmux.await_text("/ find  d delete");
         tmux.press("Enter");
-        tmux.await_text("delete this connection, and no other");
+        tmux.await_text("send queue");
         tmux.press("Escape");
         tmux.types("d");
         tmux.await_text("Delete this connection?");
