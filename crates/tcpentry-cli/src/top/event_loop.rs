@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use crossterm::event::Event;
 
+use super::background::TerminalAnswers;
 use super::host_names::HostLookups;
 use super::kept;
 use super::keys;
@@ -30,14 +31,15 @@ pub(super) enum LoopEvent {
 pub(super) fn event_loop(
     top: &mut Top,
     theme: Theme,
-    start: impl FnOnce() -> io::Result<std::thread::JoinHandle<()>>,
+    start: impl FnOnce(&TerminalAnswers) -> io::Result<std::thread::JoinHandle<()>>,
     commands: &Sender<WorkerCommand>,
     names: &mut HostLookups,
     events: &Receiver<LoopEvent>,
 ) -> io::Result<Exit> {
     let signals = Signals::install()?;
-    let mut screen = Screen::enter()?;
-    let worker = start()?;
+    let (mut screen, heard) = Screen::enter(top.asks_background && theme.color)?;
+    top.palette = heard.palette().unwrap_or(top.palette);
+    let worker = start(&heard)?;
     let mut areas = Areas::default();
     let mut drawn = None;
     let mut warned = false;

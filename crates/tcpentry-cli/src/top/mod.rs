@@ -3,6 +3,7 @@
 //! Keys and the worker's updates change the state; the state is drawn; its commands go to the worker. ARCHITECTURE.md shows
 //! the loop.
 
+mod background;
 #[cfg(feature = "bench-internals")]
 pub(crate) mod bench;
 mod elsewhere;
@@ -19,6 +20,7 @@ mod recording;
 mod replay;
 mod save;
 mod screen;
+mod sequences;
 mod start;
 mod state;
 #[cfg(test)]

@@ -18,6 +18,7 @@ use crossterm::terminal::{
 use ratatui::Terminal;
 use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGWINCH};
 
+use super::background::{self, TerminalAnswers};
 use super::state::Top;
 use super::tty::Tty;
 use super::view::{self, Areas, Theme};
@@ -29,7 +30,8 @@ pub(super) struct Screen {
 }
 
 impl Screen {
-    pub(super) fn enter() -> io::Result<Self> {
+    /// Takes the terminal over, and asks it for its background before, where that is wanted.
+    pub(super) fn enter(asks_background: bool) -> io::Result<(Self, TerminalAnswers)> {
         let before = panic::take_hook();
         panic::set_hook(Box::new(move |info| {
             // The message has to appear on the shell's screen, whichever thread panicked.
@@ -39,8 +41,15 @@ impl Screen {
         }));
         let terminal = Terminal::new(Tty::new())?;
         let mut screen = Self { terminal };
+        // While neither the mouse nor a paste is reported as a sequence.
+        enable_raw_mode()?;
+        let heard = if asks_background {
+            background::ask(screen.terminal.backend_mut().out())?
+        } else {
+            TerminalAnswers::default()
+        };
         screen.take_over()?;
-        Ok(screen)
+        Ok((screen, heard))
     }
 
     fn take_over(&mut self) -> io::Result<()> {
@@ -179,7 +188,7 @@ mod tests {
     #[test]
     #[ignore = "it is run by another test, on a terminal"]
     fn one_that_panics() {
-        let _screen = Screen::enter().unwrap();
+        let (_screen, _) = Screen::enter(false).unwrap();
         println!("on the screen");
         let dies = || panic!("the last word");
         // Whichever thread it is.

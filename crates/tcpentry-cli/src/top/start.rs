@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 
+use super::background::{self, TerminalAnswers};
 use super::event_loop::{LoopEvent, event_loop};
 use super::host_names::HostLookups;
 use super::input;
@@ -50,9 +51,9 @@ pub(super) fn show<S: FnOnce() -> io::Result<JoinHandle<()>>>(
         Ok(spawn) => spawn,
         Err(exit) => return exit,
     };
-    let start = || {
+    let start = |heard: &TerminalAnswers| {
         let worker = spawn()?;
-        input::spawn_reader(event_sender)?;
+        input::spawn_reader(event_sender, heard)?;
         Ok(worker)
     };
     let ended = event_loop(&mut top, theme, start, &command_sender, &mut names, &events);
@@ -127,14 +128,6 @@ pub(super) fn theme(args: &TopArgs) -> Theme {
         color: colored(args.color.color),
         palette: Palette::default(),
         signs: Signs::of_locale(locale().as_deref()),
-    }
-}
-
-/// Returns the colours for the background that a terminal reports in `COLORFGBG`, as `0;15`.
-fn background(reported: Option<&str>) -> Palette {
-    match reported.and_then(|reported| reported.rsplit(';').next()) {
-        Some("7" | "15") => Palette::Light,
-        _ => Palette::Dark,
     }
 }
 
@@ -241,9 +234,12 @@ pub(super) fn initial_state(
     }
     top.is_replay = args.replay.is_some();
     top.kind = settings.kind;
-    top.palette = kept
+    let variable = |name| std::env::var(name).ok();
+    let palette = kept
         .theme
-        .unwrap_or_else(|| background(std::env::var("COLORFGBG").ok().as_deref()));
+        .or_else(|| background::reported(variable("COLORFGBG").as_deref()));
+    top.palette = palette.unwrap_or_default();
+    top.asks_background = palette.is_none() && background::may_answer(variable("TERM").as_deref());
     top.deletion.set_pace(&args.pace);
     top.filter.start_with(filter);
     if let Some(problem) = problem {
@@ -315,17 +311,5 @@ mod tests {
         assert_eq!(columns, [TopColumn::Host, TopColumn::Peer, TopColumn::Idle]);
         let (arrangement, interval, _) = arranged("", &KeptSettings::default());
         assert_eq!((arrangement, interval), (Arrangement::default(), INTERVAL));
-    }
-
-    #[test]
-    fn a_light_background_is_recognised() {
-        for (reported, palette) in [
-            (None, Palette::Dark),
-            (Some("15;0"), Palette::Dark),
-            (Some("0;15"), Palette::Light),
-            (Some("0;default;7"), Palette::Light),
-        ] {
-            assert_eq!(background(reported), palette);
-        }
     }
 }

@@ -1,4 +1,4 @@
-//! A backend that writes to the terminal and never queries it.
+//! A backend that draws on the terminal and never queries it.
 //!
 //! `crossterm` queries the cursor by an escape sequence and waits for the answer among the keys, which another thread reads;
 //! where the kernel does not report the size, it runs `tput`. Neither is wanted here.

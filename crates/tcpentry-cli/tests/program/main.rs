@@ -49,6 +49,8 @@ mod terminal;
 #[cfg(feature = "tui")]
 mod top;
 #[cfg(feature = "tui")]
+mod top_background;
+#[cfg(feature = "tui")]
 mod top_joined_ends;
 #[cfg(feature = "tui")]
 mod top_names;

@@ -84,6 +84,8 @@ pub(crate) struct Top {
     pub(crate) filter: FilterLine,
     pub(crate) kind: SocketKind,
     pub(crate) palette: Palette,
+    /// Nobody has said whether the background is light, and the terminal may know.
+    pub(crate) asks_background: bool,
     pub(crate) namespaces: ShownNamespaces,
     pub(crate) pace: Pace,
     /// The rows are those of a recording.
@@ -142,6 +144,7 @@ impl Top {
             filter: FilterLine::default(),
             kind: SocketKind::default(),
             palette: Palette::default(),
+            asks_background: false,
             namespaces: ShownNamespaces::default(),
             pace: Pace::new(interval),
             is_replay: false,

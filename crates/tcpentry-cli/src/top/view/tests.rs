@@ -865,14 +865,17 @@ fn without_colours_signs_say_the_same() {
 #[test]
 fn colours_are_those_that_every_terminal_has() {
     let mut seen = HashSet::new();
-    for mut desk in in_all_parts() {
-        for cell in desk.buffer(120, 30).content() {
-            let many = |color| matches!(color, Color::Rgb(..) | Color::Indexed(_));
-            assert!(!many(cell.fg) && !many(cell.bg), "{cell:?}");
-            seen.insert(cell.fg);
+    for palette in [Palette::Dark, Palette::Light] {
+        for mut desk in in_all_parts() {
+            desk.top.palette = palette;
+            for cell in desk.buffer(120, 30).content() {
+                let many = |color| matches!(color, Color::Rgb(..) | Color::Indexed(_));
+                assert!(!many(cell.fg) && !many(cell.bg), "{cell:?}");
+                seen.insert(cell.fg);
+            }
         }
     }
-    for color in [Color::Green, Color::Yellow, Color::Red] {
+    for color in [Color::Green, Color::Yellow, Color::Red, Color::DarkGray] {
         assert!(seen.contains(&color), "{color:?}");
     }
 }
