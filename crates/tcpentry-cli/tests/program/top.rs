@@ -277,7 +277,8 @@ fn the_chart_of_the_send_queue_grows_when_the_peer_does_not_read() {
             charted(screen, "send queue").is_some_and(|[now, largest, chart]| {
                 // Both are of the queue, which shrinks a little once it is full.
                 let are_long = [now, largest].iter().all(|it| it.ends_with("MB"));
-                are_long && chart.starts_with('⣀') && chart.ends_with('⣿')
+                // On a busy machine both times may have come into one step of its start.
+                are_long && chart.chars().any(|it| it != '⣿') && chart.ends_with('⣿')
             })
         });
         assert!(screen.contains(" s, since this was opened"), "{screen}");
