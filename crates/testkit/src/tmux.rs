@@ -12,6 +12,17 @@ use std::time::{Duration, Instant};
 use crate::signals::none_ignored;
 use crate::wait::limit;
 
+/// Opens a terminal of so many columns and lines; where there is none, reports that this test can't be run here, and returns from it.
+#[macro_export]
+macro_rules! terminal {
+    ($columns:expr, $lines:expr) => {
+        match $crate::tmux::Tmux::start($columns, $lines) {
+            Ok(tmux) => tmux,
+            Err(reason) => $crate::skip!("{reason}"),
+        }
+    };
+}
+
 /// A tmux server of a test's own with one window, in which a shell waits for commands. It starts in this thread's
 /// network namespace, and all of it ends when this is dropped.
 #[derive(Debug)]

@@ -7,8 +7,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use tcpentry_testkit::tcp;
-use tcpentry_testkit::tmux::Tmux;
-use tcpentry_testkit::{isolated, skip, until};
+use tcpentry_testkit::{isolated, skip, terminal, until};
 
 use crate::util::{Run, connections, fill, is_alive, program, run, with_input};
 
@@ -132,10 +131,7 @@ fn each_row_of_a_recording_is_an_object_of_list() {
 #[test]
 fn in_a_replay_nothing_can_be_deleted_and_the_screen_says_so() {
     isolated(|| {
-        let tmux = match Tmux::start(150, 20) {
-            Ok(tmux) => tmux,
-            Err(reason) => skip!("{reason}"),
-        };
+        let tmux = terminal!(150, 20);
         let program = env!("CARGO_BIN_EXE_tcpentry");
         let folder = Folder::new("replay");
         let file = folder.file("a b");
@@ -276,10 +272,7 @@ fn growing(count: u64) -> String {
 
 #[test]
 fn a_replay_goes_back_and_on_by_keys_and_a_pipe_says_that_it_does_not() {
-    let tmux = match Tmux::start(150, 20) {
-        Ok(tmux) => tmux,
-        Err(reason) => skip!("{reason}"),
-    };
+    let tmux = terminal!(150, 20);
     let program = env!("CARGO_BIN_EXE_tcpentry");
     let folder = Folder::new("seek");
     let file = folder.file("a");

@@ -3,7 +3,7 @@
 use tcpentry_testkit::link::ip;
 use tcpentry_testkit::tcp::Ends;
 use tcpentry_testkit::tmux::{PROMPT, Tmux};
-use tcpentry_testkit::{isolated, skip};
+use tcpentry_testkit::{isolated, terminal};
 
 use crate::remote::{FakeSsh, Fleet, SSH, all_live, on_a_fleet};
 use crate::util::{connections, is_alive, local};
@@ -24,10 +24,7 @@ fn living(all: &[Ends]) -> usize {
 #[test]
 fn several_hosts_are_one_screen_and_one_row_of_one_host_is_deleted() {
     on_a_fleet(3, |fleet| {
-        let tmux = match Tmux::start(170, 30) {
-            Ok(tmux) => tmux,
-            Err(reason) => skip!("{reason}"),
-        };
+        let tmux = terminal!(170, 30);
         let all: Vec<_> = (0..3).map(|host| fleet.connect(host, 2)).collect();
         start(&tmux, "h1,h2,h3", "dport = :7000");
         let screen = tmux.await_text("6 selected  3 hosts");
@@ -78,10 +75,7 @@ fn several_hosts_are_one_screen_and_one_row_of_one_host_is_deleted() {
 #[test]
 fn a_host_that_is_lost_is_said_and_comes_back_and_the_rest_goes_on() {
     on_a_fleet(2, |fleet| {
-        let tmux = match Tmux::start(170, 30) {
-            Ok(tmux) => tmux,
-            Err(reason) => skip!("{reason}"),
-        };
+        let tmux = terminal!(170, 30);
         let all = [fleet.connect(0, 1), fleet.connect(1, 1)];
         start(&tmux, "h1,nobody,h2", "dport = :7000");
         let screen = tmux.await_text("2 selected  2 of 3 hosts");
@@ -203,10 +197,7 @@ fn once_prints_the_hosts_that_answer_and_says_what_is_wrong_with_the_others() {
 #[test]
 fn what_ssh_asks_is_asked_before_the_screen_and_never_on_it() {
     isolated(|| {
-        let tmux = match Tmux::start(150, 20) {
-            Ok(tmux) => tmux,
-            Err(reason) => skip!("{reason}"),
-        };
+        let tmux = terminal!(150, 20);
         let (_all, _listener, port) = connections(1);
         let count = tmux.folder().join("count");
         let ssh = here(&format!(
@@ -253,10 +244,7 @@ fn what_ssh_asks_is_asked_before_the_screen_and_never_on_it() {
 #[test]
 fn a_deletion_that_a_host_does_not_report_is_not_called_one() {
     isolated(|| {
-        let tmux = match Tmux::start(150, 20) {
-            Ok(tmux) => tmux,
-            Err(reason) => skip!("{reason}"),
-        };
+        let tmux = terminal!(150, 20);
         let (all, _listener, port) = connections(1);
         let ssh = here(
             r#"

@@ -22,21 +22,11 @@ use tcpentry_testkit::pty;
 use tcpentry_testkit::tcp::{self, Ends};
 use tcpentry_testkit::tmux::{PROMPT, Tmux};
 use tcpentry_testkit::user::{self, User};
-use tcpentry_testkit::{isolated, mptcp, proc_net, skip, until};
+use tcpentry_testkit::{isolated, mptcp, proc_net, skip, terminal, until};
 use unicode_width::UnicodeWidthStr as _;
 
 use crate::long::ONE_CROWD;
 use crate::util::{Run, connections, fill, identity, is_alive, local, program, run};
-
-/// A terminal of this size, or a skip of the test.
-macro_rules! terminal {
-    ($columns:expr, $lines:expr) => {
-        match Tmux::start($columns, $lines) {
-            Ok(tmux) => tmux,
-            Err(reason) => skip!("{reason}"),
-        }
-    };
-}
 
 #[test]
 fn a_list_from_a_pipe_leaves_the_keys_to_the_terminal() {

@@ -4,8 +4,7 @@ use std::process::Child;
 
 use rustix::termios::{LocalModes, tcgetattr};
 use tcpentry_testkit::pty::Terminal;
-use tcpentry_testkit::tmux::Tmux;
-use tcpentry_testkit::{isolated, skip, until};
+use tcpentry_testkit::{isolated, terminal, until};
 
 use crate::util::{connections, is_alive};
 
@@ -107,10 +106,7 @@ fn the_colours_fit_the_background_that_the_terminal_tells() {
 fn tmux_tells_the_background_of_its_window() {
     isolated(|| {
         for (color, theme) in [("#fdf6e3", "theme: none"), ("#002b36", "theme: light")] {
-            let tmux = match Tmux::start(120, 20) {
-                Ok(tmux) => tmux,
-                Err(reason) => skip!("{reason}"),
-            };
+            let tmux = terminal!(120, 20);
             tmux.runs(&format!("tmux set -g window-style 'bg={color}'"));
             let program = env!("CARGO_BIN_EXE_tcpentry");
             tmux.runs(&format!("HOME=/nowhere {program} top"));

@@ -2,8 +2,7 @@
 
 use std::net::TcpStream;
 
-use tcpentry_testkit::tmux::Tmux;
-use tcpentry_testkit::{isolated, skip};
+use tcpentry_testkit::{isolated, terminal};
 
 use crate::top::await_shell;
 use crate::util::{connections, is_alive};
@@ -13,10 +12,7 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_tcpentry");
 #[test]
 fn three_connections_are_three_rows_of_which_one_is_deleted_with_both_its_ends() {
     isolated(|| {
-        let tmux = match Tmux::start(150, 24) {
-            Ok(tmux) => tmux,
-            Err(reason) => skip!("{reason}"),
-        };
+        let tmux = terminal!(150, 24);
         let (all, _listener, port) = connections(3);
         tmux.runs(&format!("{PROGRAM} top"));
         tmux.await_text("6 connections");

@@ -8,7 +8,7 @@ use std::thread;
 
 use tcpentry_testkit::tcp::{self, Ends};
 use tcpentry_testkit::tmux::Tmux;
-use tcpentry_testkit::{isolated, skip, until};
+use tcpentry_testkit::{isolated, terminal, until};
 
 use crate::top::await_shell;
 
@@ -81,10 +81,7 @@ fn connect() -> (Ends, SocketAddr) {
 #[test]
 fn nothing_resolves_a_name_before_its_key_and_names_are_on_the_screen_only() {
     isolated(|| {
-        let tmux = match Tmux::start(110, 24) {
-            Ok(tmux) => tmux,
-            Err(reason) => skip!("{reason}"),
-        };
+        let tmux = terminal!(110, 24);
         let server = NameServer::start(Some(&[b"db-of-the-test", b"example"]));
         let (ends, address) = connect();
         let recording = tmux.folder().join("recording");
@@ -150,10 +147,7 @@ fn nothing_resolves_a_name_before_its_key_and_names_are_on_the_screen_only() {
 #[test]
 fn a_resolver_that_never_answers_holds_up_no_key_no_refresh_and_not_the_end() {
     isolated(|| {
-        let tmux = match Tmux::start(110, 24) {
-            Ok(tmux) => tmux,
-            Err(reason) => skip!("{reason}"),
-        };
+        let tmux = terminal!(110, 24);
         let server = NameServer::start(None);
         let (_ends, address) = connect();
         let words = format!("dport = :{}", address.port());
@@ -179,10 +173,7 @@ fn a_resolver_that_never_answers_holds_up_no_key_no_refresh_and_not_the_end() {
 #[test]
 fn a_name_of_escape_sequences_or_of_digits_is_text() {
     isolated(|| {
-        let tmux = match Tmux::start(110, 24) {
-            Ok(tmux) => tmux,
-            Err(reason) => skip!("{reason}"),
-        };
+        let tmux = terminal!(110, 24);
         let (_ends, address) = connect();
         let hosts = tmux.folder().join("hosts");
         let words = format!("dport = :{}", address.port());

@@ -13,20 +13,10 @@ use std::time::Duration;
 use tcpentry_testkit::tcp::{self, Ends};
 use tcpentry_testkit::tmux::{PROMPT, Tmux};
 use tcpentry_testkit::world::World;
-use tcpentry_testkit::{isolated, skip};
+use tcpentry_testkit::{isolated, skip, terminal};
 
 use crate::long::ONE_CROWD;
 use crate::util::{connections, is_alive, run};
-
-/// A terminal of the usual size, or a skip of the test.
-macro_rules! terminal {
-    () => {
-        match Tmux::start(80, 24) {
-            Ok(tmux) => tmux,
-            Err(reason) => skip!("{reason}"),
-        }
-    };
-}
 
 /// A process of this name, which runs a script of bash with connections to a listener.
 struct Client {
@@ -110,7 +100,7 @@ fn chosen(screen: &str) -> &str {
 #[test]
 fn each_task_takes_as_many_keys_as_what_is_looked_for_and_four() {
     isolated(|| {
-        let tmux = terminal!();
+        let tmux = terminal!(80, 24);
         let (all, listener, _port) = connections(5);
         let sleeper = Client::start(&tmux, "sleeper", &listener, 1, "read");
         thread::sleep(Duration::from_secs(2));
@@ -226,7 +216,7 @@ fn one_of_five_thousand_takes_its_end_and_three_keys() {
         if !tcp::room_for(5000) {
             skip!("too few descriptors for 5000 connections (ulimit -n)");
         }
-        let tmux = terminal!();
+        let tmux = terminal!(80, 24);
         let crowd = tcp::imagined_crowd(5000);
         tmux.runs(&format!("{PROGRAM} top"));
         tmux.await_text("5000 connections");
@@ -251,7 +241,7 @@ fn one_in_another_namespace_takes_its_name_and_three_keys() {
             Ok(world) => world,
             Err(reason) => skip!("{reason}"),
         };
-        let tmux = terminal!();
+        let tmux = terminal!(80, 24);
         let blue = world.named("blue");
         let green = world.named("green");
         let _here = tcp::connected();
