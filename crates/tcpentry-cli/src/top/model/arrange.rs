@@ -60,7 +60,7 @@ impl Sorter {
         let order = if shows_all && by == self.by && arrangement.is_by_ends() {
             self.with_changes(frame, arrangement)
         } else {
-            let mut order = with_missing(self.known(frame), frame);
+            let mut order = with_missing(self.known(frame, Frame::moved), frame);
             let mut finder = Finder::of(find);
             order.retain(|place| {
                 let other = joined.server_of(*place).map(row);
@@ -82,11 +82,7 @@ impl Sorter {
             let row = |place: u32| &frame.rows[place as usize];
             arrangement.compare(row(*a), row(*b))
         };
-        let sorted = match frame.serial.checked_sub(self.serial) {
-            Some(0) => self.order.clone(),
-            Some(1) => frame.moved_unchanged(&self.order),
-            _ => Vec::new(),
-        };
+        let sorted = self.known(frame, Frame::moved_unchanged);
         let count = sorted.len();
         let mut order = with_missing(sorted, frame);
         let (sorted, changed) = order.split_at_mut(count);
@@ -107,11 +103,11 @@ impl Sorter {
         merged
     }
 
-    /// Returns the rows that are known, in their last order.
-    fn known(&self, frame: &Frame) -> Vec<u32> {
+    /// Returns the rows that are known, in their last order; `moved` says which of a frame that follows are.
+    fn known(&self, frame: &Frame, moved: fn(&Frame, &[u32]) -> Vec<u32>) -> Vec<u32> {
         match frame.serial.checked_sub(self.serial) {
             Some(0) => self.order.clone(),
-            Some(1) => frame.moved(&self.order),
+            Some(1) => moved(frame, &self.order),
             _ => Vec::new(),
         }
     }
