@@ -20,6 +20,7 @@ mod stream;
 #[cfg(feature = "tui")]
 mod sudo;
 mod tables;
+mod terminal;
 #[cfg(feature = "tui")]
 mod top;
 mod usage;

@@ -7,12 +7,11 @@ use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::Errno;
 use rustix::stdio::stdin;
 
 use super::sequences::{BEL, Within};
 use crate::args::Palette;
+use crate::terminal::TerminalInput;
 
 /// Returns the colours for the background that a terminal reports in `COLORFGBG`, as `0;15`, if it does.
 pub(super) fn reported(value: Option<&str>) -> Option<Palette> {
@@ -33,42 +32,28 @@ pub(super) fn may_answer(term: Option<&str>) -> bool {
 ///
 /// Every terminal answers the second question, for its attributes; after that no colour comes any more.
 pub(super) fn ask(out: &mut impl Write) -> io::Result<TerminalAnswers> {
+    let mut heard = TerminalAnswers::default();
+    // Where it can't be read without waiting, no answer is worth a screen that never comes.
+    let Ok(input) = TerminalInput::reopen(stdin()) else {
+        return Ok(heard);
+    };
     out.write_all(QUESTIONS)?;
     out.flush()?;
     let deadline = Instant::now() + LIMIT;
-    let mut heard = TerminalAnswers::default();
     while !heard.is_answered && heard.length < MAX_LENGTH {
-        let mut text = [0; 256];
-        let length = match read_until(deadline, &mut text)? {
-            0 => break,
-            length => length,
-        };
-        text[..length].iter().for_each(|byte| heard.hear(*byte));
-    }
-    Ok(heard)
-}
-
-/// Reads what the terminal sends until the deadline; nothing also where it is gone, which the reader of keys tells.
-fn read_until(deadline: Instant, text: &mut [u8]) -> io::Result<usize> {
-    loop {
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
-            return Ok(0);
+            break;
         }
-        let left = Timespec::try_from(left).map_err(io::Error::other)?;
-        let mut terminal = [PollFd::from_borrowed_fd(stdin(), PollFlags::IN)];
-        match poll(&mut terminal, Some(&left)) {
-            Ok(_) if terminal[0].revents() == PollFlags::IN => {}
-            Ok(_) => return Ok(0),
-            // The time that is left is shorter, whatever signals come.
-            Err(Errno::INTR) => continue,
-            Err(error) => return Err(error.into()),
-        }
-        match rustix::io::read(stdin(), &mut *text) {
-            Err(Errno::INTR | Errno::AGAIN) => {}
-            read => return Ok(read?),
+        let mut text = [0; 256];
+        match input.read_within(left, &mut text)? {
+            None => {}
+            // That it is gone is told by the reader of keys.
+            Some(0) => break,
+            Some(length) => text[..length].iter().for_each(|byte| heard.hear(*byte)),
         }
     }
+    Ok(heard)
 }
 
 /// The answers of the terminal, and the keys that came meanwhile.

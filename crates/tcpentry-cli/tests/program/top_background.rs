@@ -1,6 +1,8 @@
 //! `tcpentry top` on a terminal that tells its background when it is asked, late, or not at all.
 
 use std::process::Child;
+use std::thread;
+use std::time::Duration;
 
 use rustix::termios::{LocalModes, tcgetattr};
 use tcpentry_testkit::pty::Terminal;
@@ -143,6 +145,29 @@ fn an_answer_that_comes_late_presses_no_key() {
             sitting.leave("q");
         }
         assert!(ends.iter().all(is_alive));
+    });
+}
+
+#[test]
+fn a_shell_that_reads_the_answer_first_holds_nothing_up() {
+    isolated(|| {
+        let _connections = connections(1);
+        for _ in 0..8 {
+            let mut sitting = Sitting::down(NOTHING, &[]);
+            sitting.terminal.await_text(QUESTIONS);
+            let terminal = sitting.terminal.inside();
+            let shell = thread::spawn(move || rustix::io::read(terminal, &mut [0; 80]));
+            // Both wait for it, and either may have it.
+            thread::sleep(Duration::from_millis(20));
+            sitting.terminal.type_in("\x1b[?64;1c");
+            sitting.colors();
+            until("it ends", || {
+                sitting.terminal.type_in("q");
+                sitting.child.try_wait().unwrap().is_some()
+            });
+            sitting.terminal.type_in("\n");
+            shell.join().unwrap().unwrap();
+        }
     });
 }
 

@@ -2,13 +2,13 @@
 
 use std::io::{self, IsTerminal, Write};
 use std::os::fd::AsFd;
+use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::{Errno, retry_on_intr};
 use rustix::termios::{QueueSelector, tcflush};
 
 use super::interrupt::Interrupt;
 use crate::stream::Stderr;
+use crate::terminal::TerminalInput;
 
 /// Returns the stream that keeps anybody from seeing the question and answering it, because it is not a terminal.
 pub(crate) fn not_a_terminal() -> Option<&'static str> {
@@ -47,26 +47,20 @@ fn ask(question: &str, input: impl AsFd, output: &mut impl Write, interrupt: &In
 
 /// Reads the next line, which a terminal gives in one piece.
 fn read_line(input: impl AsFd, interrupt: &Interrupt) -> Option<Vec<u8>> {
-    let tick = Timespec {
-        tv_sec: 0,
-        tv_nsec: 100_000_000,
-    };
+    let input = TerminalInput::reopen_or_share(input).ok()?;
+    let mut line = vec![0; MAX_LINE];
     while !interrupt.is_set() {
         // A signal that comes before the call would not end it, so it has a time limit.
-        match poll(&mut [PollFd::new(&input, PollFlags::IN)], Some(&tick)) {
-            Ok(0) | Err(Errno::INTR) => {}
-            Ok(_) => {
-                let mut line = vec![0; MAX_LINE];
-                let length = retry_on_intr(|| rustix::io::read(&input, &mut line)).ok()?;
-                line.truncate(length);
-                return line.ends_with(b"\n").then_some(line);
-            }
-            Err(_) => return None,
+        if let Some(length) = input.read_within(TICK, &mut line).ok()? {
+            line.truncate(length);
+            return line.ends_with(b"\n").then_some(line);
         }
     }
     None
 }
 
+/// The time after which a signal is noticed at the latest.
+const TICK: Duration = Duration::from_millis(100);
 /// The longest line of a terminal in line mode (`N_TTY_BUF_SIZE`).
 const MAX_LINE: usize = 4096;
 
@@ -158,6 +152,32 @@ mod tests {
         terminal.type_in("y\n");
         terminal.await_text("y\r\n");
         assert!(!answer_on(&terminal, "n\n"));
+    }
+
+    #[test]
+    fn a_question_whose_answer_another_process_takes_can_still_be_interrupted() {
+        let terminal = Terminal::open();
+        let interrupt = Interrupt::never();
+        let yes = thread::scope(|scope| {
+            let asking = scope.spawn(|| {
+                let mut output = terminal.inside();
+                ask("Delete?", terminal.inside(), &mut output, &interrupt)
+            });
+            terminal.await_text("[y/N] ");
+            // Both wait, and whoever is first has the line.
+            let mut line = [0; 80];
+            let reader = terminal.inside();
+            let thief = scope.spawn(move || rustix::io::read(&reader, &mut line));
+            terminal.type_in("n\n");
+            terminal.await_text("n\r\n");
+            interrupt.receive(2);
+            let yes = asking.join().unwrap();
+            // It may still wait.
+            terminal.type_in("\n");
+            thief.join().unwrap().unwrap();
+            yes
+        });
+        assert!(!yes);
     }
 
     #[test]
