@@ -24,7 +24,7 @@ pub(crate) enum FloorOperation {
     Dump { which: Which, threads: Threads },
     /// Dumps sockets, and destroys them in batches by their cookies.
     Delete { which: Which, threads: Threads },
-    /// Reads the link of every descriptor of every process.
+    /// Reads the link of every descriptor of every process, and dumps all sockets.
     Owners { threads: Threads },
     /// Makes this many connections, looks up and destroys them one by one, by the library, without it, and from their own
     /// process, and prints the time of each.
@@ -61,13 +61,12 @@ pub(crate) struct Exact {
 
 pub(crate) fn run(operation: &FloorOperation) -> Result<()> {
     match *operation {
-        FloorOperation::Dump { which, threads } => on_threads(which, threads, |raw, filter| {
-            raw.dump(filter, |datagram| {
-                std::hint::black_box(datagram);
-            })
-        }),
+        FloorOperation::Dump { which, threads } => on_threads(which, threads, dump),
         FloorOperation::Delete { which, threads } => on_threads(which, threads, delete),
-        FloorOperation::Owners { threads } => owners(threads),
+        FloorOperation::Owners { threads } => {
+            owners(threads)?;
+            on_threads(Which::All, threads, dump)
+        }
         FloorOperation::Exact { count } => {
             println!("{}", serde_json::to_string(&exact(count)?)?);
             Ok(())
@@ -122,6 +121,12 @@ fn on_threads(
                 Ok(result) => result,
                 Err(_) => bail!("a thread of the floor panicked"),
             })
+    })
+}
+
+fn dump(raw: &mut Raw, filter: Filter) -> Result<()> {
+    raw.dump(filter, |datagram| {
+        std::hint::black_box(datagram);
     })
 }
 

@@ -34,6 +34,7 @@ pub(crate) mod descriptors;
 mod directory;
 pub(crate) mod hierarchy;
 pub(crate) mod holder;
+mod holdings;
 mod inspect;
 pub(crate) mod mounts;
 pub(crate) mod owners;

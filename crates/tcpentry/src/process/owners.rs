@@ -2,6 +2,7 @@
 
 use super::cgroup_path::{CgroupPath, CgroupPathBuf};
 use super::holder::Holder;
+use super::holdings::{Holding, Holdings};
 use super::pid::Process;
 use super::proc::Descriptor;
 use crate::connection::Inode;
@@ -25,14 +26,6 @@ pub struct Owner {
     pub cgroup: Option<CgroupPathBuf>,
 }
 
-/// A socket, the place of a process that holds it, and a descriptor by which it does: 16 bytes.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub(super) struct Holding {
-    pub(super) inode: Inode,
-    pub(super) place: u32,
-    pub(super) descriptor: Descriptor,
-}
-
 /// A snapshot of the processes that hold sockets.
 ///
 /// ```
@@ -52,8 +45,8 @@ pub(super) struct Holding {
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Owners {
-    /// Each descriptor of a socket with the place of its owner in `found`, sorted. A host has a million sockets.
-    pub(super) holdings: Vec<Holding>,
+    /// Each descriptor of a socket with the place of its owner in `found`.
+    pub(super) holdings: Holdings,
     pub(super) found: Vec<Owner>,
     pub(super) hidden: Vec<Owner>,
     pub(super) partly_seen: Vec<Owner>,
@@ -134,11 +127,8 @@ impl Owners {
 
     /// Returns the processes that hold a socket, each with its entries, of which there is at least one.
     fn held(&self, inode: Inode) -> impl Iterator<Item = (&Owner, &[Holding])> {
-        let first = self.holdings.partition_point(|it| it.inode < inode);
-        let rest = &self.holdings[first..];
-        let is_other = |it: &Holding| it.inode != inode;
-        let end = rest.iter().position(is_other).unwrap_or(rest.len());
-        let of_process = rest[..end].chunk_by(|one, next| one.place == next.place);
+        let holdings = self.holdings.of(inode);
+        let of_process = holdings.chunk_by(|one, next| one.place == next.place);
         of_process.filter_map(|holdings| {
             let place = usize::try_from(holdings[0].place).ok()?;
             Some((self.found.get(place)?, holdings))
@@ -184,33 +174,6 @@ impl Owners {
         self.are_all_seen() || self.are_known_by_right()
     }
 
-    /// Merges two searches, which have looked into different processes.
-    pub(super) fn and(mut self, other: Self) -> Self {
-        // A pid has 22 bits at the most.
-        let before = u32::try_from(self.found.len()).expect("there are not so many processes");
-        let of_other = other.holdings.into_iter();
-        self.holdings.extend(of_other.map(|it| Holding {
-            place: before + it.place,
-            ..it
-        }));
-        self.found.extend(other.found);
-        self.hidden.extend(other.hidden);
-        self.partly_seen.extend(other.partly_seen);
-        self.hidden.sort_by_key(|owner| owner.process.pid());
-        // The places are in the order of the pids.
-        let mut order: Vec<_> = (0..self.found.len()).collect();
-        order.sort_by_key(|&place| self.found[place].process.pid());
-        let mut place_of = vec![0; order.len()];
-        for (new, &old) in (0..).zip(&order) {
-            place_of[old] = new;
-        }
-        for it in &mut self.holdings {
-            it.place = place_of[it.place as usize];
-        }
-        self.found.sort_by_key(|owner| owner.process.pid());
-        self
-    }
-
     /// Returns the cgroups of those that hold a socket, where they were asked for.
     pub(crate) fn cgroups(&self) -> impl Iterator<Item = CgroupPath<'_>> {
         let owners = self.found.iter();
@@ -221,58 +184,5 @@ impl Owners {
     /// [withheld](Self::are_withheld).
     pub fn are_all_seen(&self) -> bool {
         self.hidden.is_empty() && !self.are_withheld()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::num::NonZeroI32;
-
-    use super::*;
-
-    fn owner(pid: i32) -> Owner {
-        Owner {
-            process: Process::hidden(NonZeroI32::new(pid).unwrap()),
-            name: Vec::new(),
-            executable: None,
-            uid: None,
-            cgroup: None,
-        }
-    }
-
-    #[test]
-    fn what_two_have_found_is_in_the_order_of_the_pids() {
-        let inode = |number| Inode::new(number).unwrap();
-        let held = |number, place| Holding {
-            inode: inode(number),
-            place,
-            descriptor: Descriptor {
-                thread: None,
-                number: 3,
-            },
-        };
-        let one = Owners {
-            holdings: vec![held(7, 0), held(8, 1), held(9, 1)],
-            found: vec![owner(1), owner(5)],
-            hidden: vec![owner(9)],
-            ..Owners::default()
-        };
-        let other = Owners {
-            holdings: vec![held(9, 0), held(7, 1)],
-            found: vec![owner(3), owner(4)],
-            hidden: vec![owner(2)],
-            ..Owners::default()
-        };
-        let mut all = one.and(other);
-        all.holdings.sort_unstable();
-        let holders = |number| -> Vec<i32> {
-            let holders = all.of(inode(number));
-            holders.map(|owner| owner.process.pid()).collect()
-        };
-        assert_eq!(holders(7), [1, 4]);
-        assert_eq!(holders(8), [5]);
-        assert_eq!(holders(9), [3, 5]);
-        let hidden: Vec<_> = all.hidden().iter().map(|it| it.process.pid()).collect();
-        assert_eq!(hidden, [2, 9]);
     }
 }

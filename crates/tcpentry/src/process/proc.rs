@@ -244,40 +244,43 @@ impl Opened {
     ) -> Result<Option<B>, Errno> {
         let descriptors = open_directory(&self.directory, path)?;
         let mut link = [0; LONGEST_LINK];
+        // Returns `None` for a number that is not open, or no longer.
         let mut look = |number: i32, name: &CStr| {
             match retry_on_intr(|| readlinkat_raw(&descriptors, name, &mut link[..])) {
-                Ok(length) => Ok(match socket_inode(&link[..length]) {
+                Ok(length) => Ok(Some(match socket_inode(&link[..length]) {
                     Some(inode) => visit(Descriptor { thread, number }, inode),
                     None => ControlFlow::Continue(()),
-                }),
+                })),
                 // Its owner may list the descriptors of a process that has more capabilities than the owner,
                 // but not look at them.
                 Err(errno @ (Errno::ACCESS | Errno::PERM)) => Err(errno),
                 Err(errno) if ran_out(errno) => Err(errno),
-                // A number that is not open, or no longer, holds nothing.
-                Err(_) => Ok(ControlFlow::Continue(())),
+                Err(_) => Ok(None),
             }
         };
-        // A list of many costs as much again as to look at each, and numbers are given out from the lowest on: so many
-        // as are open are tried without one.
-        let open = rustix::fs::fstat(&descriptors)?.st_size;
-        let tried = i32::try_from(open)
-            .ok()
-            .filter(|open| *open >= WORTH_TRYING);
-        for number in 0..tried.unwrap_or(0) {
-            if let ControlFlow::Break(value) = look(number, DecInt::new(number).as_c_str())? {
-                return Ok(Some(value));
+        // A list of many costs as much again as to look at each, and numbers are given out from the lowest on: they are
+        // tried without one until all are found, or while at least half of them are open.
+        let open = i32::try_from(rustix::fs::fstat(&descriptors)?.st_size).unwrap_or(0);
+        let (mut tried, mut found) = (0, 0);
+        if open >= WORTH_TRYING {
+            while found < open && tried - found <= found.max(WORTH_TRYING) {
+                match look(tried, DecInt::new(tried).as_c_str())? {
+                    Some(ControlFlow::Break(value)) => return Ok(Some(value)),
+                    Some(ControlFlow::Continue(())) => found += 1,
+                    None => {}
+                }
+                tried += 1;
             }
-        }
-        // The rest is listed: the place of number N in the directory is N + 2, behind `.` and `..`.
-        if let Some(tried) = tried {
+            // The rest is listed: the place of number N in the directory is N + 2, behind `.` and `..`.
             let place = u64::from(tried.unsigned_abs()) + 2;
             rustix::fs::seek(&descriptors, SeekFrom::Start(place))?;
         }
         each_entry(&descriptors, room, |entry| {
             let name = entry.file_name();
             match number(name) {
-                Some(number) if entry.file_type() == FileType::Symlink => look(number, name),
+                Some(number) if entry.file_type() == FileType::Symlink => {
+                    Ok(look(number, name)?.unwrap_or(ControlFlow::Continue(())))
+                }
                 _ => Ok(ControlFlow::Continue(())),
             }
         })

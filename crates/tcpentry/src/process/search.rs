@@ -7,12 +7,13 @@ use std::ops::ControlFlow;
 use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::thread;
+use std::thread::{self, JoinHandle};
 
 use rustix::io::Errno;
 
 use super::hierarchy::Hierarchies;
-use super::owners::{Holding, Owner, Owners};
+use super::holdings::{Holding, Holdings};
+use super::owners::{Owner, Owners};
 use super::pid::Process;
 use super::proc::{FIRST, Opened, Proc, is_denied, look};
 use super::table_limits::TableLimits;
@@ -120,16 +121,21 @@ impl<'a> OwnerSearch<'a> {
             one_each: self.one_each,
             cgroups: self.cgroups,
         });
-        let scan = RunningSearch::of(&shared, self.accepts);
-        let mut owners = if can_be_shared {
+        let mut scan = RunningSearch::of(&shared, self.accepts);
+        let seen = if can_be_shared {
             run_shared(&shared, scan)?
         } else {
-            scan.look_at_all()?
+            scan.look_at_all()?;
+            scan.findings
         };
-        owners.withheld = withheld;
-        owners.by_right = !withheld && sees_by_right();
-        owners.holdings.sort_unstable();
-        Ok(owners)
+        Ok(Owners {
+            holdings: Holdings::from(seen.holdings),
+            found: seen.found,
+            hidden: seen.hidden,
+            partly_seen: seen.partly_seen,
+            withheld,
+            by_right: !withheld && sees_by_right(),
+        })
     }
 
     /// Returns true where several processes can be looked into at once: the caller's function need not stand that.
@@ -144,31 +150,46 @@ impl<'a> OwnerSearch<'a> {
 /// none with a lower pid than any that was found is left out.
 ///
 /// The thread is none of a scope: that keeps a block for the calling thread, which tools that look for leaks report.
-fn run_shared(shared: &Arc<SharedSearch>, mut scan: RunningSearch<'_>) -> Result<Owners, Errno> {
-    let mut other = None;
-    let looked = loop {
-        match scan.look_at_next() {
-            Ok(true) => {}
-            Ok(false) => break Ok(()),
-            Err(errno) => break Err(errno),
-        }
-        if other.is_none() && scan.owners.holdings.len() >= MANY {
-            let (shared, limits) = (Arc::clone(shared), scan.limits.for_another_thread());
-            let builder = thread::Builder::new().name("tcpentry-owners".to_owned());
-            // Without a thread this one looks into all.
-            other = Some(builder.spawn(move || {
-                let scan = RunningSearch::of(&shared, None);
-                RunningSearch { limits, ..scan }.look_at_all()
-            }));
-        }
-    };
+fn run_shared(shared: &Arc<SharedSearch>, mut scan: RunningSearch<'_>) -> Result<Findings, Errno> {
+    scan.second = Some(SecondThread {
+        shared: Arc::clone(shared),
+        limits: scan.limits.for_another_thread(),
+        started: None,
+    });
+    let looked = scan.look_at_all();
+    let second = scan.second.take().and_then(|second| second.started);
     // It does not outlive the call, whatever has come of it.
-    let other = match other {
-        Some(Ok(other)) => other.join().unwrap_or_else(|panic| resume_unwind(panic)),
-        Some(Err(_)) | None => Ok(Owners::default()),
+    let seen = match second {
+        Some(Ok(second)) => second.join().unwrap_or_else(|panic| resume_unwind(panic)),
+        // Without a thread this one has looked into all.
+        Some(Err(_)) | None => Ok(Findings::default()),
     };
     looked?;
-    Ok(scan.owners.and(other?))
+    Ok(scan.findings.and(seen?))
+}
+
+/// The second thread of a search, and what it needs.
+struct SecondThread {
+    shared: Arc<SharedSearch>,
+    limits: TableLimits,
+    started: Option<io::Result<JoinHandle<Result<Findings, Errno>>>>,
+}
+
+impl SecondThread {
+    /// Starts it, once.
+    fn start(&mut self) {
+        if self.started.is_some() {
+            return;
+        }
+        let (shared, limits) = (Arc::clone(&self.shared), self.limits.for_another_thread());
+        let builder = thread::Builder::new().name("tcpentry-owners".to_owned());
+        self.started = Some(builder.spawn(move || {
+            let mut scan = RunningSearch::of(&shared, None);
+            scan.limits = limits;
+            scan.look_at_all()?;
+            Ok(scan.findings)
+        }));
+    }
 }
 
 impl fmt::Debug for OwnerSearch<'_> {
@@ -178,6 +199,44 @@ impl fmt::Debug for OwnerSearch<'_> {
             .field("one_each", &self.one_each)
             .field("cgroups", &self.cgroups)
             .finish_non_exhaustive()
+    }
+}
+
+/// What one thread has found.
+#[derive(Default)]
+struct Findings {
+    holdings: Vec<Holding>,
+    found: Vec<Owner>,
+    hidden: Vec<Owner>,
+    partly_seen: Vec<Owner>,
+}
+
+impl Findings {
+    /// Merges it with what another thread has found in other processes.
+    fn and(mut self, other: Self) -> Self {
+        // A pid has 22 bits at the most.
+        let before = u32::try_from(self.found.len()).expect("there are not so many processes");
+        let of_other = other.holdings.into_iter();
+        self.holdings.extend(of_other.map(|it| Holding {
+            place: before + it.place,
+            ..it
+        }));
+        self.found.extend(other.found);
+        self.hidden.extend(other.hidden);
+        self.partly_seen.extend(other.partly_seen);
+        self.hidden.sort_by_key(|owner| owner.process.pid());
+        // The places are in the order of the pids.
+        let mut order: Vec<_> = (0..self.found.len()).collect();
+        order.sort_by_key(|&place| self.found[place].process.pid());
+        let mut place_of = vec![0; order.len()];
+        for (new, &old) in (0..).zip(&order) {
+            place_of[old] = new;
+        }
+        for it in &mut self.holdings {
+            it.place = place_of[it.place as usize];
+        }
+        self.found.sort_by_key(|owner| owner.process.pid());
+        self
     }
 }
 
@@ -235,8 +294,9 @@ impl WantedSockets {
 struct RunningSearch<'a> {
     shared: &'a SharedSearch,
     accepts: Option<&'a Accepts<'a>>,
-    owners: Owners,
+    findings: Findings,
     limits: TableLimits,
+    second: Option<SecondThread>,
     hierarchies: Hierarchies,
     room: Vec<u8>,
 }
@@ -246,17 +306,18 @@ impl<'a> RunningSearch<'a> {
         Self {
             shared,
             accepts,
-            owners: Owners::default(),
+            findings: Findings::default(),
             limits: TableLimits::new(),
+            second: None,
             hierarchies: Hierarchies::default(),
             room: Vec::new(),
         }
     }
 
-    /// Looks into all processes that no other thread takes, and returns their owners.
-    fn look_at_all(mut self) -> Result<Owners, Errno> {
+    /// Looks into all processes that no other thread takes.
+    fn look_at_all(&mut self) -> Result<(), Errno> {
         while self.look_at_next()? {}
-        Ok(self.owners)
+        Ok(())
     }
 
     /// Looks into the next process; `false` where there is none, or none is needed any more.
@@ -273,7 +334,7 @@ impl<'a> RunningSearch<'a> {
         let opened = match process {
             Ok(opened) => opened,
             Err(process) => {
-                self.owners.hidden.push(Owner {
+                self.findings.hidden.push(Owner {
                     process,
                     name: Vec::new(),
                     executable: None,
@@ -291,37 +352,37 @@ impl<'a> RunningSearch<'a> {
             }
             accepted = Some(name);
         }
-        let before = self.owners.holdings.len();
+        let before = self.findings.holdings.len();
         let looked = self.sockets(&opened).and_then(|()| {
-            let holds_any = self.owners.holdings.len() > before;
+            let holds_any = self.findings.holdings.len() > before;
             let is_partly_seen = self.limits.has_left_out();
             if holds_any || is_partly_seen {
                 let owner = self.owner(&opened, &mut accepted)?;
                 if is_partly_seen {
-                    self.owners.partly_seen.push(owner.clone());
+                    self.findings.partly_seen.push(owner.clone());
                 }
                 if holds_any {
-                    self.owners.found.push(owner);
+                    self.findings.found.push(owner);
                 }
             }
             Ok(())
         });
         if let Err(errno) = looked {
             // What has ended holds nothing any more; what became hidden has become another program.
-            self.owners.holdings.truncate(before);
+            self.findings.holdings.truncate(before);
             if !is_denied(errno) {
                 return Err(errno);
             }
             if !opened.stat(&mut self.room)?.is_kernel_thread {
                 let owner = self.owner(&opened, &mut accepted)?;
-                self.owners.hidden.push(owner);
+                self.findings.hidden.push(owner);
             }
         }
         let wanted = self.shared.wanted.as_ref();
         let Some(wanted) = wanted.filter(|_| self.shared.one_each) else {
             return Ok(ControlFlow::Continue(()));
         };
-        wanted.note(&self.owners.holdings[before..]);
+        wanted.note(&self.findings.holdings[before..]);
         Ok(if wanted.are_all_found() {
             ControlFlow::Break(())
         } else {
@@ -331,8 +392,9 @@ impl<'a> RunningSearch<'a> {
 
     /// Adds the wanted sockets of a process that is to become the next owner.
     fn sockets(&mut self, opened: &Opened) -> Result<(), Errno> {
-        let place = u32::try_from(self.owners.found.len()).map_err(|_| Errno::NOMEM)?;
-        let holdings = &mut self.owners.holdings;
+        let place = u32::try_from(self.findings.found.len()).map_err(|_| Errno::NOMEM)?;
+        let holdings = &mut self.findings.holdings;
+        let second = &mut self.second;
         let wanted = self.shared.wanted.as_ref();
         let failed =
             opened.each_socket(&mut self.room, &mut self.limits, |descriptor, inode| {
@@ -345,6 +407,10 @@ impl<'a> RunningSearch<'a> {
                         place,
                         descriptor,
                     });
+                    // One process may hold them all, and the others be looked into meanwhile.
+                    if let (MANY, Some(second)) = (holdings.len(), second.as_mut()) {
+                        second.start();
+                    }
                 }
                 ControlFlow::Continue(())
             })?;
@@ -374,6 +440,7 @@ const MANY: usize = 4096;
 
 #[cfg(test)]
 mod tests {
+    use super::super::proc::Descriptor;
     use super::*;
 
     #[test]
@@ -394,13 +461,60 @@ mod tests {
                 cgroups: false,
             });
             let scan = || RunningSearch::of(&shared, None);
-            let mut owners = run_shared(&shared, scan()).unwrap();
-            owners.holdings.sort_unstable();
-            assert!(owners.of(inode).any(|owner| owner.process == this));
-            assert!(owners.found.is_sorted_by_key(|owner| owner.process.pid()));
+            let seen = run_shared(&shared, scan()).unwrap();
+            let mut of_socket = seen.holdings.iter().filter(|it| it.inode == inode);
+            assert!(of_socket.any(|it| seen.found[it.place as usize].process == this));
+            assert!(seen.found.is_sorted_by_key(|owner| owner.process.pid()));
             // Of a search that is over, each thread takes one more process at most.
             let more = run_shared(&shared, scan()).unwrap();
             assert!(more.found.len() <= 1);
         }
+    }
+
+    fn owner(pid: i32) -> Owner {
+        Owner {
+            process: Process::hidden(NonZeroI32::new(pid).unwrap()),
+            name: Vec::new(),
+            executable: None,
+            uid: None,
+            cgroup: None,
+        }
+    }
+
+    #[test]
+    fn what_two_have_found_is_in_the_order_of_the_pids() {
+        let inode = |number| Inode::new(number).unwrap();
+        let held = |number, place| Holding {
+            inode: inode(number),
+            place,
+            descriptor: Descriptor {
+                thread: None,
+                number: 3,
+            },
+        };
+        let one = Findings {
+            holdings: vec![held(7, 0), held(8, 1), held(9, 1)],
+            found: vec![owner(1), owner(5)],
+            hidden: vec![owner(9)],
+            partly_seen: Vec::new(),
+        };
+        let other = Findings {
+            holdings: vec![held(9, 0), held(7, 1)],
+            found: vec![owner(3), owner(4)],
+            hidden: vec![owner(2)],
+            partly_seen: Vec::new(),
+        };
+        let mut all = one.and(other);
+        all.holdings.sort_unstable();
+        let holders = |number| -> Vec<i32> {
+            let held = all.holdings.iter().filter(|it| it.inode == inode(number));
+            let owners = held.map(|it| &all.found[it.place as usize]);
+            owners.map(|owner| owner.process.pid()).collect()
+        };
+        assert_eq!(holders(7), [1, 4]);
+        assert_eq!(holders(8), [5]);
+        assert_eq!(holders(9), [3, 5]);
+        let hidden: Vec<_> = all.hidden.iter().map(|it| it.process.pid()).collect();
+        assert_eq!(hidden, [2, 9]);
     }
 }
