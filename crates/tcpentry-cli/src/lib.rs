@@ -55,11 +55,11 @@ pub fn main() -> ExitCode {
     }
     write_errors();
     match args::read(words) {
-        Ok(args) => {
+        Ok((args, line)) => {
             privilege::drop_for(&args);
             let exit = match args.on_hosts() {
-                Some((command, hosts)) => remote::run(command, hosts),
-                None => command::run(args),
+                Some((command, hosts)) => remote::run(command, &line, hosts),
+                None => command::run(args, &line),
             };
             exit.into()
         }

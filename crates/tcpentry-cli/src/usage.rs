@@ -11,7 +11,7 @@ use crate::args::answer::{Answer, Meant};
 use crate::args::habits::{options, rows};
 use crate::args::line::Line;
 use crate::args::operands::{self, Purpose, Words};
-use crate::args::{Args, Command, Usage, arranged, read};
+use crate::args::{Command, Usage, arranged, read};
 use crate::exit::Exit;
 use crate::message::{exit_after, print_error, print_hint, without_controls};
 use crate::tables::selection::SelectionError;
@@ -100,8 +100,8 @@ fn working(meant: Vec<Meant>, fixes: usize) -> Vec<Meant> {
 
 /// Returns what is probably meant by a line that does not work.
 fn check(line: &Line) -> Result<(), Vec<Meant>> {
-    let Args { command, .. } = match read(line.clone().into_arguments()) {
-        Ok(args) => args,
+    let command = match read(line.clone().into_arguments()) {
+        Ok((args, _)) => args.command,
         Err(Usage::Help(_)) => return Ok(()),
         Err(Usage::Answer(answer)) => return Err(answer.meant),
     };
@@ -152,7 +152,7 @@ fn parse(words: &[String], sets: &Sets) -> Result<(), FilterError> {
 fn named_sets(line: &Line) -> Sets {
     let command = read(line.clone().into_arguments())
         .ok()
-        .and_then(|it| it.command);
+        .and_then(|(args, _)| args.command);
     let select = match command {
         Some(Command::List(args)) => args.select,
         Some(Command::Delete(args)) => args.select,

@@ -8,11 +8,12 @@ use std::ffi::OsString;
 
 use clap::{Args as ClapArgs, Command as Definition};
 
+use super::line::Line;
 use super::ours::{has_option, in_our_words};
 use super::{Args, Command, ListArgs, order, with_repeatable_flags};
 
 /// Reads the arguments of the process; `None` where that takes more than the definition of one command.
-pub(super) fn read(typed: &[OsString]) -> Option<Args> {
+pub(super) fn read(typed: &[OsString]) -> Option<(Args, Line)> {
     match typed.get(1)?.to_str()? {
         "list" => read_as("list", typed, Command::List),
         "delete" => read_as("delete", typed, Command::Delete),
@@ -25,7 +26,7 @@ fn read_as<A: ClapArgs>(
     name: &'static str,
     typed: &[OsString],
     command: fn(A) -> Command,
-) -> Option<Args> {
+) -> Option<(Args, Line)> {
     let own = with_repeatable_flags(A::augment_args(Definition::new(name)));
     if !typed[2..].iter().all(|word| is_own(&own, word)) {
         return None;
@@ -34,14 +35,13 @@ fn read_as<A: ClapArgs>(
     definition.build();
     let line = order::arrange(&definition, typed.to_vec());
     let line = in_our_words(&definition, line).ok()?;
-    let matches = definition
-        .try_get_matches_from(line.into_arguments())
-        .ok()?;
-    let args = A::from_arg_matches(matches.subcommand_matches(name)?).ok()?;
-    Some(Args {
-        command: Some(command(args)),
+    let matches = definition.try_get_matches_from(line.clone().into_arguments());
+    let (_, mut matches) = matches.ok()?.remove_subcommand()?;
+    let args = Args {
+        command: Some(command(A::from_arg_matches_mut(&mut matches).ok()?)),
         list: ListArgs::default(),
-    })
+    };
+    Some((args, line))
 }
 
 /// Returns false for a word that may be an option of another command, or of another tool.

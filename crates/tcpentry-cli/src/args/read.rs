@@ -19,28 +19,26 @@ pub(crate) enum Usage {
     Answer(Answer),
 }
 
-/// Reads the arguments of the process, the program's name first.
-pub(crate) fn read(typed: Vec<OsString>) -> Result<Args, Usage> {
+/// Reads the arguments of the process, the program's name first. Returns them with the line that they are of.
+pub(crate) fn read(typed: Vec<OsString>) -> Result<(Args, Line), Usage> {
     match direct::read(&typed) {
-        Some(args) => Ok(args),
+        Some(read) => Ok(read),
         None => read_by_all(typed),
     }
 }
 
 /// Reads the arguments of the process by the definition of all commands.
-fn read_by_all(typed: Vec<OsString>) -> Result<Args, Usage> {
+fn read_by_all(typed: Vec<OsString>) -> Result<(Args, Line), Usage> {
     // Made once: to make it takes longer than to delete a connection.
     let definition = definition();
     let line = arranged_by(&definition, typed).map_err(Usage::Answer)?;
     let matches = definition.try_get_matches_from(line.clone().into_arguments());
-    let args = matches.and_then(|matches| Args::from_arg_matches(&matches));
-    args.map_err(|error| {
-        if error.use_stderr() {
-            Usage::Answer(of_parser(&error, &line))
-        } else {
-            Usage::Help(error)
-        }
-    })
+    let args = matches.and_then(|mut matches| Args::from_arg_matches_mut(&mut matches));
+    match args {
+        Ok(args) => Ok((args, line)),
+        Err(error) if error.use_stderr() => Err(Usage::Answer(of_parser(&error, &line))),
+        Err(help) => Err(Usage::Help(help)),
+    }
 }
 
 /// Takes the arguments of the process apart, and puts what is ours in the place of what is others'.

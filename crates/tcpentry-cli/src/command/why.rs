@@ -10,6 +10,7 @@ use tcpentry::why::{Cause, Diagnosis, GivenUp, RetryLimits, Watch};
 use tcpentry::{Attribution, Connection, Error, ErrorKind};
 
 use super::delete::target::{self, NamedTarget, Operands};
+use crate::args::line::Line;
 use crate::args::operands::Purpose;
 use crate::args::{ShowArgs, WhyArgs};
 use crate::exit::Exit;
@@ -22,7 +23,7 @@ use crate::tables::{self, NamespaceTable, rows};
 use crate::usage;
 
 /// Runs the command, and returns the exit code.
-pub(crate) fn run(args: &WhyArgs) -> Exit {
+pub(crate) fn run(args: &WhyArgs, line: &Line) -> Exit {
     let sets = match sets::read(&args.select.sets) {
         Ok(sets) => sets,
         Err(exit) => return exit,
@@ -34,7 +35,6 @@ pub(crate) fn run(args: &WhyArgs) -> Exit {
             return Exit::of_listing(&error);
         }
     };
-    let line = usage::typed().unwrap_or_default();
     let mut input = target::standard_input();
     let operands = target::read(&args.words, &args.id, Purpose::Explain, &tables, &mut input);
     let (found, exit) = match operands {
@@ -51,7 +51,7 @@ pub(crate) fn run(args: &WhyArgs) -> Exit {
             Ok(found) => found,
             Err(refusal) => return usage::print_refusal(&refusal, Exit::of_listing),
         },
-        Err(answer) => return usage::print_answer(answer.on_line(&line)),
+        Err(answer) => return usage::print_answer(answer.on_line(line)),
     };
     let watched = watch(&mut tables, found, args.period);
     let exit = if watched.ended > 0 && exit == Exit::Done && watched.rows.is_empty() {

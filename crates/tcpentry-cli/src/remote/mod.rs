@@ -20,18 +20,17 @@ mod top;
 mod verdict;
 mod words;
 
+use crate::args::line::Line;
 use crate::args::{HostCommand, HostList};
 use crate::exit::Exit;
-use crate::usage;
 
-/// Runs the command on these hosts, and returns the exit code for all of them.
-pub(crate) fn run(command: HostCommand<'_>, hosts: &HostList) -> Exit {
-    let line = usage::typed().unwrap_or_default();
+/// Runs the command of this line on these hosts, and returns the exit code for all of them.
+pub(crate) fn run(command: HostCommand<'_>, line: &Line, hosts: &HostList) -> Exit {
     match command {
-        HostCommand::List(args) => reports::list(args, &line, hosts),
-        HostCommand::Delete(args) => delete::run(args, &line, hosts),
+        HostCommand::List(args) => reports::list(args, line, hosts),
+        HostCommand::Delete(args) => delete::run(args, line, hosts),
         #[cfg(feature = "tui")]
-        HostCommand::Top(args) => top::run(args, &line, hosts),
-        HostCommand::Doctor(args) => reports::doctor(args, &line, hosts),
+        HostCommand::Top(args) => top::run(args, line, hosts),
+        HostCommand::Doctor(args) => reports::doctor(args, line, hosts),
     }
 }

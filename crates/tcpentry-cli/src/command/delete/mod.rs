@@ -29,6 +29,7 @@ mod turn;
 use tcpentry::ErrorKind;
 
 use crate::args::DeleteArgs;
+use crate::args::line::Line;
 use crate::args::operands::Purpose;
 use crate::exit::Exit;
 use crate::message::{print_error, print_failure};
@@ -37,14 +38,14 @@ use crate::usage;
 use target::Operands;
 
 /// Runs the command, and returns the exit code.
-pub(crate) fn run(args: &DeleteArgs) -> Exit {
-    match delete(args) {
+pub(crate) fn run(args: &DeleteArgs, line: &Line) -> Exit {
+    match delete(args, line) {
         Exit::Nothing if args.ok_if_none => Exit::Done,
         exit => exit,
     }
 }
 
-fn delete(args: &DeleteArgs) -> Exit {
+fn delete(args: &DeleteArgs, line: &Line) -> Exit {
     let sets = match sets::read(&args.select.sets) {
         Ok(sets) => sets,
         Err(exit) => return exit,
@@ -61,7 +62,6 @@ fn delete(args: &DeleteArgs) -> Exit {
         }
     };
     let mut input = target::standard_input();
-    let line = usage::typed().unwrap_or_default();
     let purpose = Purpose::Delete {
         pids_first: line.is_about_processes(),
     };
@@ -76,7 +76,7 @@ fn delete(args: &DeleteArgs) -> Exit {
             }
         },
         Ok(Operands::Filter(words)) => by_filter::run(args, &sets, tables, &words),
-        Err(answer) => usage::print_answer(answer.on_line(&line)),
+        Err(answer) => usage::print_answer(answer.on_line(line)),
     }
 }
 
