@@ -90,7 +90,11 @@ impl DetailHistory {
     pub(super) fn add(&mut self, reading: Option<DetailReading>, interval: Duration) {
         self.has_ended = reading.is_none();
         let Some(reading) = reading else { return };
-        // A replay can go back, and the same frame can be shown again.
+        // Of a replay the same frame can be shown again, and there may be more text to the same reading.
+        if self.last == Some(reading) {
+            return;
+        }
+        // A replay can go back.
         while self.points.back().is_some_and(|it| it.at >= reading.at) {
             self.points.pop_back();
             self.last = None;

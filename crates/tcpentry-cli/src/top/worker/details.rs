@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tcpentry::connection::{Details, Measure};
 use tcpentry::escape::escape_for_terminal;
@@ -21,9 +21,26 @@ impl Worker {
         let Some(target) = self.details.clone() else {
             return;
         };
-        let details = Box::new(self.details_of(&target));
-        let key = target.key;
-        (self.send)(Update::Details { key, details });
+        let (key, known) = (target.key, self.held_by.take());
+        let mut details = self.details_of(&target);
+        let section = known
+            .as_ref()
+            .map_or_else(searching, |it| it.section.clone());
+        details.sections.insert(0, section);
+        // Beside a million descriptors the search takes seconds: what the kernel says of the connection does not wait for it.
+        let is_due = known.as_ref().is_none_or(HeldBy::is_due);
+        let shown = is_due.then(|| details.clone());
+        let send = |details| (self.send)(Update::Details { key, details });
+        send(Box::new(details));
+        let Some(mut details) = shown else {
+            self.held_by = known;
+            return;
+        };
+        let found = self.held_by.insert(HeldBy::search(&target.connection));
+        if details.sections[0] != found.section {
+            details.sections[0] = found.section.clone();
+            send(Box::new(details));
+        }
     }
 
     fn details_of(&mut self, target: &SocketTarget) -> DetailText {
@@ -60,8 +77,6 @@ impl Worker {
             }
             Err(error) => text.head = vec![unread(&error)],
         }
-        let owners = search(Owners::search().of_sockets(target.connection.inode));
-        text.sections.push(processes(&target.connection, owners));
         text.sections.push(Section {
             title: "delete this connection, and no other",
             lines: vec![(
@@ -78,6 +93,39 @@ impl Worker {
         }
         text.sections.extend(from_kernel);
         text
+    }
+}
+
+/// The processes that hold the connection, by the last search.
+pub(super) struct HeldBy {
+    section: Section,
+    searched: Instant,
+    pub(super) took: Duration,
+}
+
+impl HeldBy {
+    fn search(connection: &Connection) -> Self {
+        let begin = Instant::now();
+        let owners = search(Owners::search().of_sockets(connection.inode));
+        let section = processes(connection, owners);
+        Self {
+            section,
+            searched: Instant::now(),
+            took: begin.elapsed(),
+        }
+    }
+
+    /// Returns true where a search costs no more than a tenth of the time since the last one.
+    fn is_due(&self) -> bool {
+        self.searched.elapsed() >= self.took * 9
+    }
+}
+
+fn searching() -> Section {
+    let text = "looking for the processes that hold it";
+    Section {
+        title: HELD_BY,
+        lines: vec![(String::new(), text.to_owned())],
     }
 }
 
@@ -185,6 +233,8 @@ fn kernel_sections(namespace: &mut WatchedNamespace, details: &Details) -> Vec<S
     sections
 }
 
+const HELD_BY: &str = "held by";
+
 fn line(name: impl fmt::Display, value: impl fmt::Display) -> (String, String) {
     (name.to_string(), value.to_string())
 }
@@ -209,7 +259,7 @@ fn processes(connection: &Connection, owners: io::Result<Owners>) -> Section {
         }
     }
     Section {
-        title: "held by",
+        title: HELD_BY,
         lines,
     }
 }

@@ -34,6 +34,7 @@ use crate::own_session::SessionGuard;
 use crate::tables::selection::{self, FilterInput, Hosts, SelectionError};
 use crate::tables::sets::Sets;
 use crate::tables::{self, NamespaceTable, Tables};
+use details::HeldBy;
 use held::HeldPeers;
 use holders::HolderCache;
 use names::NameCache;
@@ -90,6 +91,7 @@ pub(crate) struct Worker {
     details: Option<SocketTarget>,
     /// The readings since the details were opened.
     watch: Option<Watch>,
+    held_by: Option<HeldBy>,
     frame: Arc<Frame>,
     /// The frame before it, whose memory the next one takes: a large one costs as much to be given by the kernel as to be sorted.
     frame_before: Option<Arc<Frame>>,
@@ -132,6 +134,7 @@ impl Worker {
             next_hold_round: Instant::now(),
             details: None,
             watch: None,
+            held_by: None,
             frame: Arc::default(),
             frame_before: None,
             sorter: Sorter::default(),
@@ -225,6 +228,7 @@ impl Worker {
             WorkerCommand::Details(target) => {
                 self.details = target;
                 self.watch = None;
+                self.held_by = None;
                 self.send_details();
             }
             WorkerCommand::Preview { serial, targets } => self.preview(serial, targets),

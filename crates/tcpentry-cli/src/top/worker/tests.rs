@@ -106,3 +106,37 @@ fn each_target_of_a_namespace_that_has_been_left_has_an_outcome() {
 
 /// The number of no namespace.
 const GONE: u32 = 77;
+
+#[test]
+fn what_the_kernel_says_of_a_connection_does_not_wait_for_its_holders() {
+    isolated(|| {
+        let _ends = [tcp::connected(), tcp::connected()];
+        let (mut worker, sent) = worker();
+        let target = targets(worker.namespaces[0].number).swap_remove(0);
+        let mut texts = || -> Vec<(bool, String)> {
+            let sent = sent.try_iter().filter_map(|update| match update {
+                Update::Details { details, .. } => Some(details),
+                _ => None,
+            });
+            sent.map(|it| (it.reading.is_some(), format!("{:?}", it.sections[0])))
+                .collect()
+        };
+        worker.details = Some(target);
+        worker.send_details();
+        let pid = format!("pid {}", std::process::id());
+        let first = texts();
+        let [(true, looking), (true, found)] = &first[..] else {
+            panic!("{first:?}");
+        };
+        assert!(looking.contains("looking for") && !looking.contains(&pid));
+        assert!(found.contains(&pid), "{found}");
+        // The next one has what is known, also while it is looked for again.
+        for took in [Duration::ZERO, Duration::from_secs(60)] {
+            worker.held_by.as_mut().unwrap().took = took;
+            worker.send_details();
+            assert_eq!(texts(), [(true, found.clone())]);
+            let again = worker.held_by.as_ref().unwrap().took;
+            assert_eq!(again == took, took > Duration::ZERO, "searched again");
+        }
+    });
+}
