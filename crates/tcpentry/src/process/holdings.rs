@@ -1,4 +1,4 @@
-//! Which process holds which socket, found by the socket.
+//! The sockets that processes hold, found by the inode.
 
 use super::proc::Descriptor;
 use crate::connection::Inode;

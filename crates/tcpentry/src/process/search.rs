@@ -202,7 +202,7 @@ impl fmt::Debug for OwnerSearch<'_> {
     }
 }
 
-/// What one thread has found.
+/// The findings of one thread.
 #[derive(Default)]
 struct Findings {
     holdings: Vec<Holding>,

@@ -1,17 +1,15 @@
 //! The details of one connection, as text.
 
 use std::fmt;
-use std::io;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tcpentry::connection::{Details, Measure};
 use tcpentry::escape::escape_for_terminal;
-use tcpentry::process::{Owner, Owners, Process};
 use tcpentry::why::Watch;
-use tcpentry::{Connection, Error, State};
+use tcpentry::{Error, State};
 
 use super::super::message::{DetailReading, DetailText, Section, SocketTarget, Update};
-use super::names::search;
+use super::held_by::{HeldBy, searching};
 use super::{WatchedNamespace, Worker, counters};
 use crate::output::{amount, duration};
 
@@ -21,8 +19,13 @@ impl Worker {
         let Some(target) = self.details.clone() else {
             return;
         };
-        let (key, known) = (target.key, self.held_by.take());
-        let mut details = self.details_of(&target);
+        let key = target.key;
+        let Some(mut details) = self.details_of(&target) else {
+            let details = Box::default();
+            (self.send)(Update::Details { key, details });
+            return;
+        };
+        let known = self.held_by.take();
         let section = known
             .as_ref()
             .map_or_else(searching, |it| it.section.clone());
@@ -43,12 +46,11 @@ impl Worker {
         }
     }
 
-    fn details_of(&mut self, target: &SocketTarget) -> DetailText {
+    /// Returns the details but for its holders; `None` where its network namespace is no longer shown.
+    fn details_of(&mut self, target: &SocketTarget) -> Option<DetailText> {
         let all = self.all_netns || !self.settings.netns.netns.is_empty();
         let is_it = |namespace: &&mut WatchedNamespace| namespace.number == target.key.netns;
-        let Some(namespace) = self.namespaces.iter_mut().find(is_it) else {
-            return DetailText::default();
-        };
+        let namespace = self.namespaces.iter_mut().find(is_it)?;
         let origin = namespace.opened.table.origin().ok();
         let id = origin.map(|origin| origin.identity(&target.connection));
         let command = id.map(|id| {
@@ -92,40 +94,7 @@ impl Worker {
             first.lines.extend(cgroup);
         }
         text.sections.extend(from_kernel);
-        text
-    }
-}
-
-/// The processes that hold the connection, by the last search.
-pub(super) struct HeldBy {
-    section: Section,
-    searched: Instant,
-    pub(super) took: Duration,
-}
-
-impl HeldBy {
-    fn search(connection: &Connection) -> Self {
-        let begin = Instant::now();
-        let owners = search(Owners::search().of_sockets(connection.inode));
-        let section = processes(connection, owners);
-        Self {
-            section,
-            searched: Instant::now(),
-            took: begin.elapsed(),
-        }
-    }
-
-    /// Returns true where a search costs no more than a tenth of the time since the last one.
-    fn is_due(&self) -> bool {
-        self.searched.elapsed() >= self.took * 9
-    }
-}
-
-fn searching() -> Section {
-    let text = "looking for the processes that hold it";
-    Section {
-        title: HELD_BY,
-        lines: vec![(String::new(), text.to_owned())],
+        Some(text)
     }
 }
 
@@ -233,61 +202,6 @@ fn kernel_sections(namespace: &mut WatchedNamespace, details: &Details) -> Vec<S
     sections
 }
 
-const HELD_BY: &str = "held by";
-
 fn line(name: impl fmt::Display, value: impl fmt::Display) -> (String, String) {
     (name.to_string(), value.to_string())
-}
-
-/// Describes the holders. Their names and arguments may contain anything, and are escaped.
-fn processes(connection: &Connection, owners: io::Result<Owners>) -> Section {
-    let mut lines = Vec::new();
-    match (connection.inode, owners) {
-        (None, _) => lines.push(("none".to_owned(), "no process holds it".to_owned())),
-        (Some(_), Err(error)) => lines.push(("unknown".to_owned(), error.to_string())),
-        (Some(inode), Ok(owners)) => {
-            for owner in owners.of(inode) {
-                lines.extend(process(owner));
-            }
-            if lines.is_empty() {
-                let hidden = owners.hidden().len();
-                let text = format!(
-                    "no visible process; {hidden} processes can't be inspected by this user"
-                );
-                lines.push(("unknown".to_owned(), text));
-            }
-        }
-    }
-    Section {
-        title: HELD_BY,
-        lines,
-    }
-}
-
-fn process(owner: &Owner) -> Vec<(String, String)> {
-    let process: Process = owner.process;
-    let command = match process.arguments() {
-        Some(arguments) => {
-            let arguments = arguments
-                .iter()
-                .map(|argument| escape_for_terminal(argument));
-            arguments.collect::<Vec<_>>().join(" ")
-        }
-        None => "unknown: its arguments can't be read".to_owned(),
-    };
-    let mut lines = vec![
-        (
-            format!("pid {}", process.pid()),
-            escape_for_terminal(&owner.name),
-        ),
-        ("command".to_owned(), command),
-    ];
-    if let Some(uid) = owner.uid {
-        lines.push(("user".to_owned(), uid.to_string()));
-    }
-    if let Some(cgroup) = &owner.cgroup {
-        let path = cgroup.as_path().as_str();
-        lines.push(("cgroup".to_owned(), escape_for_terminal(path.as_bytes())));
-    }
-    lines
 }

@@ -113,7 +113,7 @@ fn what_the_kernel_says_of_a_connection_does_not_wait_for_its_holders() {
         let _ends = [tcp::connected(), tcp::connected()];
         let (mut worker, sent) = worker();
         let target = targets(worker.namespaces[0].number).swap_remove(0);
-        let mut texts = || -> Vec<(bool, String)> {
+        let texts = || -> Vec<(bool, String)> {
             let sent = sent.try_iter().filter_map(|update| match update {
                 Update::Details { details, .. } => Some(details),
                 _ => None,
