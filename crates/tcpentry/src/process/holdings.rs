@@ -31,10 +31,8 @@ impl From<Vec<Holding>> for Holdings {
         let number = |holding: Option<&Holding>| holding.map_or(0, |it| it.inode.number());
         let lowest = number(sorted.first());
         let range = number(sorted.last()) - lowest;
-        let wanted = u32::try_from(sorted.len() / PER_GROUP).unwrap_or(u32::MAX);
-        let per_group = range / wanted.max(1);
-        let bits = per_group.checked_ilog2().map_or(0, |highest| highest + 1);
-        let bits = bits.min(u32::BITS - 1);
+        let wanted = u32::try_from(sorted.len() / PER_LINE).unwrap_or(u32::MAX);
+        let bits = (range / wanted.max(1)).checked_ilog2().unwrap_or(0);
         let mut groups = Vec::new();
         for (place, it) in sorted.iter().enumerate() {
             let group = (it.inode.number() - lowest) >> bits;
@@ -69,8 +67,8 @@ impl Holdings {
     }
 }
 
-/// As many are a cache line.
-const PER_GROUP: usize = 4;
+/// The entries of a cache line, and of a group where the inodes have no gaps.
+const PER_LINE: usize = 4;
 
 #[cfg(test)]
 mod tests {
@@ -105,7 +103,7 @@ mod tests {
                 let expected: Vec<_> = of_socket.copied().collect();
                 prop_assert_eq!(holdings.of(Inode::new(number).unwrap()), expected);
             }
-            prop_assert!(holdings.groups.len() <= numbers.len() / PER_GROUP + 3);
+            prop_assert!(holdings.groups.len() <= numbers.len() / 2 + 4);
         }
     }
 
