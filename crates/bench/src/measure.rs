@@ -69,6 +69,18 @@ impl Run {
         Ok(())
     }
 
+    /// Runs it, and returns false where it ends with a usage error.
+    pub(crate) fn is_understood(&self) -> Result<bool> {
+        let [program, arguments @ ..] = &self.words[..] else {
+            bail!("nothing to run");
+        };
+        let mut command = Command::new(program);
+        let quiet = command.args(arguments).stdin(Stdio::null());
+        let ended = quiet.stdout(Stdio::null()).stderr(Stdio::null()).status();
+        let ended = ended.with_context(|| format!("run {}", program.to_string_lossy()))?;
+        Ok(ended.code() != Some(USAGE_ERROR))
+    }
+
     fn run(
         &self,
         read: impl FnOnce(&mut std::process::ChildStdout) -> std::io::Result<()>,
@@ -113,6 +125,8 @@ impl Run {
     }
 }
 
+/// The exit code of tcpentry for words that it can't read.
+const USAGE_ERROR: i32 = 2;
 /// The largest buffer of a pipe without privileges.
 const PIPE: usize = 1024 * 1024;
 const BUFFER: usize = 64 * 1024;

@@ -174,6 +174,7 @@ pub(crate) fn all() -> Vec<Workload> {
 }
 
 /// The programs that are measured.
+#[derive(Clone, Copy)]
 pub(crate) struct Programs<'a> {
     pub(crate) tcpentry: &'a Path,
     pub(crate) before: Option<&'a Path>,
@@ -194,6 +195,19 @@ impl Workload {
             Kind::Beside(_, processes) => Some(processes),
             _ => None,
         }
+    }
+
+    /// Returns the programs, without the one before where that lacks an option of this operation.
+    pub(crate) fn programs_that_know<'a>(&self, programs: &Programs<'a>) -> Result<Programs<'a>> {
+        let mut known = *programs;
+        let may_be_new = matches!(self.kind, Kind::Here(_) | Kind::Read(_));
+        if may_be_new
+            && known.before.is_some()
+            && !self.run(By::Before, programs, 0).is_understood()?
+        {
+            known.before = None;
+        }
+        Ok(known)
     }
 
     /// Returns the contestants.

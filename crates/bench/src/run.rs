@@ -88,6 +88,7 @@ fn measure(
     rounds: u32,
 ) -> Result<Measured> {
     let _crowd = operation.beside().map(Crowd::start).transpose()?;
+    let programs = &operation.programs_that_know(programs)?;
     operation.check(programs, fixture)?;
     let mut samples: BTreeMap<By, Vec<Sample>> = BTreeMap::new();
     let mut number = 0;
