@@ -2,7 +2,7 @@
 
 use std::os::fd::AsFd as _;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -11,7 +11,7 @@ use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::net::netlink::SocketAddrNetlink;
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};
-use rustix::process::{Resource, Rlimit};
+use rustix::process::{Pid, Resource, Rlimit, Signal, getpid, kill_process};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use crate::alone;
@@ -39,26 +39,55 @@ pub fn refusal() -> Option<Errno> {
 /// other test: no child that another test starts has a copy of its descriptors.
 ///
 /// It has to be called on the thread on which libtest runs the test, which is called by the test's name; what the test does
-/// before is done in both processes. Threads and processes started from there inherit the namespace; it ends with the last of them.
-/// A panic of the body is the caller's. A body that takes longer than a minute fails.
+/// before is done in both processes. Threads and processes started from there inherit the namespace; processes that outlive the body,
+/// as a server in the background or a session of ssh, are killed.
+/// A panic of the body is the caller's. A body that takes longer than three minutes fails.
 pub fn isolated(body: impl FnOnce() + Send + 'static) {
     if alone::has_run_elsewhere() {
         return;
     }
     allow_many_descriptors();
     let (running, finished) = mpsc::channel::<()>();
+    let (entered, entry) = mpsc::channel();
     let test = spawn(move || {
         let _running = running;
         enter_fresh();
+        let _ = entered.send(of_task("thread-self"));
         body();
     });
     let limit = at_least(LIMIT);
-    match finished.recv_timeout(limit) {
+    let finished = finished.recv_timeout(limit);
+    if let Ok(Some(namespace)) = entry.try_recv() {
+        kill_all_in(&namespace);
+    }
+    match finished {
         Err(RecvTimeoutError::Timeout) => panic!("not finished after {limit:?}"),
         Err(RecvTimeoutError::Disconnected) | Ok(()) => {
             if let Err(panic) = test.join() {
                 resume_unwind(panic);
             }
+        }
+    }
+}
+
+/// Returns the network namespace of a task as `/proc` calls it; `None` where it has ended, or is another user's.
+fn of_task(task: &str) -> Option<PathBuf> {
+    std::fs::read_link(format!("/proc/{task}/ns/net")).ok()
+}
+
+/// Kills the processes of a namespace in which this one is with a thread at most.
+fn kill_all_in(namespace: &Path) {
+    let Ok(processes) = std::fs::read_dir("/proc") else {
+        return;
+    };
+    let names = processes.filter_map(|it| it.ok()?.file_name().into_string().ok());
+    for name in names {
+        let pid = name.parse().ok().and_then(Pid::from_raw);
+        let Some(pid) = pid.filter(|pid| *pid != getpid()) else {
+            continue;
+        };
+        if of_task(&name).is_some_and(|it| it == namespace) {
+            let _ = kill_process(pid, Signal::KILL);
         }
     }
 }
@@ -213,3 +242,25 @@ const RTM_NEWLINK: u16 = 16;
 const NLM_F_REQUEST: u16 = 1;
 const NLM_F_ACK: u16 = 4;
 const IFF_UP: u32 = 1;
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Child, Command};
+    use std::sync::Mutex;
+
+    use super::*;
+
+    #[test]
+    fn a_process_that_outlives_its_test_is_killed() {
+        static LEFT: Mutex<Option<Child>> = Mutex::new(None);
+        isolated(|| {
+            let child = Command::new("sleep").arg("1000").spawn().unwrap();
+            *LEFT.lock().unwrap() = Some(child);
+        });
+        // It runs in another process than the test that libtest has started.
+        if let Some(mut child) = LEFT.lock().unwrap().take() {
+            let status = child.wait().unwrap();
+            assert_eq!(status.code(), None, "by a signal");
+        }
+    }
+}
