@@ -25,7 +25,7 @@ fn all_delete_what_they_say_and_nothing_else() {
             missing.retain(|name| *name != "set");
         }
         // On a busy machine the service gets to all of its rules after a while.
-        for _ in 0..6 {
+        for _ in 0..16 {
             let figures = soak(program.clone(), Duration::from_secs(5), None);
             assert!(figures.is_clean(), "{figures}");
             assert!(figures.proven() > 0, "{figures}");
