@@ -64,7 +64,7 @@ pub(crate) fn print_refusal(
 }
 
 /// Returns the line that was typed.
-pub(crate) fn typed() -> Option<Line> {
+fn typed() -> Option<Line> {
     arranged(std::env::args_os().collect()).ok()
 }
 

@@ -108,6 +108,15 @@ mod tests {
     }
 
     #[test]
+    fn the_lowest_and_the_highest_inode_are_found_beside_each_other() {
+        let all = [holding(1, 0), holding(u32::MAX, 1)];
+        let holdings = Holdings::from(all.to_vec());
+        for it in all {
+            assert_eq!(holdings.of(it.inode), [it]);
+        }
+    }
+
+    #[test]
     fn of_none_there_are_none() {
         let inode = Inode::new(7).unwrap();
         assert_eq!(Holdings::default().of(inode), []);

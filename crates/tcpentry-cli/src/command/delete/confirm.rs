@@ -73,9 +73,8 @@ mod tests {
 
     use super::*;
 
-    /// Asks on this terminal, and returns the answer when this is typed after the question.
-    fn answer_on(terminal: &Terminal, typed: &str) -> bool {
-        let interrupt = Interrupt::never();
+    /// Asks on this terminal, does this after the question, and returns the answer.
+    fn answer_during(terminal: &Terminal, interrupt: &Interrupt, act: impl FnOnce()) -> bool {
         thread::scope(|scope| {
             let asking = scope.spawn(|| {
                 let mut output = terminal.inside();
@@ -83,13 +82,18 @@ mod tests {
                     "Delete 2 connections?",
                     terminal.inside(),
                     &mut output,
-                    &interrupt,
+                    interrupt,
                 )
             });
             terminal.await_text("connections? [y/N] ");
-            terminal.type_in(typed);
+            act();
             asking.join().unwrap()
         })
+    }
+
+    /// Asks on this terminal, and returns the answer when this is typed after the question.
+    fn answer_on(terminal: &Terminal, typed: &str) -> bool {
+        answer_during(terminal, &Interrupt::never(), || terminal.type_in(typed))
     }
 
     /// Returns the answer when this is typed after the question, and the screen then.
@@ -158,41 +162,28 @@ mod tests {
     fn a_question_whose_answer_another_process_takes_can_still_be_interrupted() {
         let terminal = Terminal::open();
         let interrupt = Interrupt::never();
-        let yes = thread::scope(|scope| {
-            let asking = scope.spawn(|| {
-                let mut output = terminal.inside();
-                ask("Delete?", terminal.inside(), &mut output, &interrupt)
+        let reader = terminal.inside();
+        thread::scope(|scope| {
+            let mut thief = None;
+            let yes = answer_during(&terminal, &interrupt, || {
+                // Both wait, and whoever is first has the line.
+                thief = Some(scope.spawn(|| rustix::io::read(&reader, &mut [0; 80])));
+                terminal.type_in("n\n");
+                terminal.await_text("n\r\n");
+                interrupt.receive(2);
             });
-            terminal.await_text("[y/N] ");
-            // Both wait, and whoever is first has the line.
-            let mut line = [0; 80];
-            let reader = terminal.inside();
-            let thief = scope.spawn(move || rustix::io::read(&reader, &mut line));
-            terminal.type_in("n\n");
-            terminal.await_text("n\r\n");
-            interrupt.receive(2);
-            let yes = asking.join().unwrap();
             // It may still wait.
             terminal.type_in("\n");
-            thief.join().unwrap().unwrap();
-            yes
+            thief.unwrap().join().unwrap().unwrap();
+            assert!(!yes);
         });
-        assert!(!yes);
     }
 
     #[test]
     fn an_interruption_is_a_no() {
         let terminal = Terminal::open();
         let interrupt = Interrupt::never();
-        let yes = thread::scope(|scope| {
-            let asking = scope.spawn(|| {
-                let mut output = terminal.inside();
-                ask("Delete?", terminal.inside(), &mut output, &interrupt)
-            });
-            terminal.await_text("[y/N] ");
-            interrupt.receive(2);
-            asking.join().unwrap()
-        });
+        let yes = answer_during(&terminal, &interrupt, || interrupt.receive(2));
         assert!(!yes);
     }
 }

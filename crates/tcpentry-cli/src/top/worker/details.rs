@@ -25,20 +25,15 @@ impl Worker {
             (self.send)(Update::Details { key, details });
             return;
         };
-        let known = self.held_by.take();
-        let section = known
-            .as_ref()
-            .map_or_else(searching, |it| it.section.clone());
+        let known = self.held_by.as_ref();
+        let section = known.map_or_else(searching, |it| it.section.clone());
         details.sections.insert(0, section);
         // Beside a million descriptors the search takes seconds: what the kernel says of the connection does not wait for it.
-        let is_due = known.as_ref().is_none_or(HeldBy::is_due);
-        let shown = is_due.then(|| details.clone());
+        let is_due = known.is_none_or(HeldBy::is_due);
+        let again = is_due.then(|| details.clone());
         let send = |details| (self.send)(Update::Details { key, details });
         send(Box::new(details));
-        let Some(mut details) = shown else {
-            self.held_by = known;
-            return;
-        };
+        let Some(mut details) = again else { return };
         let found = self.held_by.insert(HeldBy::search(&target.connection));
         if details.sections[0] != found.section {
             details.sections[0] = found.section.clone();
