@@ -18,7 +18,7 @@ use tcpentry_testkit::random::Random;
 
 use crate::oracle::End;
 use crate::terms::{GuardRule, Wrong};
-use crate::tuples::{Before, CLIENT, SERVER, Tuple, Tuples, removals};
+use crate::tuples::{Before, CLIENT, Presence, SERVER, Tuple, Tuples};
 use crate::world::World;
 
 pub(crate) struct OwnerThread<'w> {
@@ -39,8 +39,8 @@ struct Live {
     sockets: [OwnedFd; 2],
     ends: [Arc<End>; 2],
     before: [Before; 2],
-    /// The number of removals of addresses before it.
-    removals: u64,
+    /// The presence of its address since before it was opened.
+    presence: Presence,
     /// True once the client has shut down its direction.
     half: bool,
 }
@@ -127,7 +127,7 @@ impl<'w> OwnerThread<'w> {
         let tuple = self.tuple(slot);
         self.number += 1;
         let before = [CLIENT, SERVER].map(|side| tuple.sides[side].now());
-        let removals = removals();
+        let presence = Presence::now();
         let client = socket(tuple.client);
         if bind(&client, &tuple.client).is_err() {
             oracle.counts.busy.fetch_add(1, SeqCst);
@@ -179,7 +179,7 @@ impl<'w> OwnerThread<'w> {
             sockets: [client, server],
             ends: [end, oracle.end(cookies[SERVER])],
             before,
-            removals,
+            presence,
             half: false,
         };
         for (side, cookie) in cookies.into_iter().enumerate() {
@@ -220,12 +220,16 @@ impl<'w> OwnerThread<'w> {
             self.let_go(slot);
             let mut fates =
                 [CLIENT, SERVER].map(|side| fate(&live.sockets[side], seen[side], MAX_WAIT));
-            let had_left = self.tuples.all[slot].rule == Some(GuardRule::Removed)
-                && removals() > live.removals;
-            for fate in &mut fates {
-                if *fate == Fate::Unnotified && had_left {
-                    *fate = Fate::OutOfReach;
+            let rule = self.tuples.all[slot].rule;
+            if rule == Some(GuardRule::Removed) && live.presence.has_ended() {
+                let is_told = |fate: &Fate| *fate != Fate::Unnotified;
+                if !fates.iter().any(is_told) {
+                    oracle.counts.cut_off.fetch_add(1, SeqCst);
+                } else if !fates.iter().all(is_told) {
                     oracle.counts.out_of_reach.fetch_add(1, SeqCst);
+                }
+                for fate in fates.iter_mut().filter(|fate| !is_told(fate)) {
+                    *fate = Fate::OutOfReach;
                 }
             }
             if fates.contains(&Fate::Unnotified) {

@@ -19,8 +19,10 @@ pub(crate) struct Counts {
     pub(crate) busy: AtomicU64,
     /// Connections whose server's end never came to be accepted.
     pub(crate) unaccepted: AtomicU64,
-    /// Ends that were not notified, where one of the addresses had been removed meanwhile.
+    /// Ends that were not notified of the other's deletion, where one of the addresses had been removed meanwhile.
     pub(crate) out_of_reach: AtomicU64,
+    /// Connections over which nothing came, both ends alive, while one of the addresses was removed.
+    pub(crate) cut_off: AtomicU64,
     deleted: [[AtomicU64; 4]; PRODUCTS],
     gone: [[AtomicU64; 4]; PRODUCTS],
     spared: [[AtomicU64; 4]; PRODUCTS],
@@ -69,6 +71,7 @@ impl Counts {
             busy: one(&self.busy),
             unaccepted: one(&self.unaccepted),
             out_of_reach: one(&self.out_of_reach),
+            cut_off: one(&self.cut_off),
             deleted: many(&self.deleted),
             gone: many(&self.gone),
             spared: many(&self.spared),
@@ -98,6 +101,7 @@ pub struct Figures {
     busy: u64,
     unaccepted: u64,
     out_of_reach: u64,
+    cut_off: u64,
     deleted: [[u64; 4]; PRODUCTS],
     gone: [[u64; 4]; PRODUCTS],
     spared: [[u64; 4]; PRODUCTS],
@@ -183,6 +187,7 @@ impl fmt::Display for Figures {
             ("tuple still busy", self.busy),
             ("server's end never accepted", self.unaccepted),
             ("not notified, as an address had gone", self.out_of_reach),
+            ("alive and cut off by that for 3 s", self.cut_off),
             ("reported deleted", self.deleted()),
             ("  of them the owner got ECONNABORTED", self.proven),
             ("  of them orphans and TIME_WAIT", self.ownerless),

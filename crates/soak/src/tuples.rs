@@ -122,11 +122,20 @@ pub(crate) fn add_addresses() {
     change_removed("add");
 }
 
-/// Removes the addresses that are removed, or adds them.
-pub(crate) fn change_removed(verb: &str) {
-    if verb == "del" {
-        REMOVALS.fetch_add(1, SeqCst);
-    }
+/// Takes the addresses that are removed away from this namespace.
+pub(crate) fn remove_addresses() {
+    // Before: what is opened while ip(8) starts loses its address, too.
+    ABSENCES.fetch_add(1, SeqCst);
+    change_removed("del");
+}
+
+/// Puts them back.
+pub(crate) fn restore_addresses() {
+    change_removed("add");
+    ABSENCES.fetch_add(1, SeqCst);
+}
+
+fn change_removed(verb: &str) {
     let commands = [true, false].map(|is_ipv4| {
         let length = if is_ipv4 { 32 } else { 128 };
         format!("addr {verb} {}/{length} dev lo", removed(is_ipv4))
@@ -134,12 +143,23 @@ pub(crate) fn change_removed(verb: &str) {
     ip(&commands.each_ref().map(String::as_str));
 }
 
-/// Returns the number of times that they were removed.
-pub(crate) fn removals() -> u64 {
-    REMOVALS.load(SeqCst)
+/// The moment from which on an absence of the removed addresses matters to a connection.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Presence(u64);
+
+impl Presence {
+    pub(crate) fn now() -> Self {
+        Self(ABSENCES.load(SeqCst))
+    }
+
+    /// Returns true if the addresses may have been away since then.
+    pub(crate) fn has_ended(self) -> bool {
+        self.0 % 2 == 1 || ABSENCES.load(SeqCst) > self.0
+    }
 }
 
-static REMOVALS: AtomicU64 = AtomicU64::new(0);
+/// The beginnings and ends of absences: odd while the addresses may be away.
+static ABSENCES: AtomicU64 = AtomicU64::new(0);
 
 impl Tuple {
     /// Returns the side that the rule about it names.
@@ -209,5 +229,22 @@ impl Side {
 
     pub(crate) fn was_deleted_since(&self, before: Before) -> bool {
         self.unknown.load(SeqCst) > before.unknown
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_absence_that_has_begun_before_a_connection_ends_its_presence() {
+        let before = Presence::now();
+        assert!(!before.has_ended());
+        ABSENCES.fetch_add(1, SeqCst);
+        assert!(before.has_ended());
+        assert!(Presence::now().has_ended());
+        ABSENCES.fetch_add(1, SeqCst);
+        assert!(before.has_ended());
+        assert!(!Presence::now().has_ended());
     }
 }

@@ -76,8 +76,12 @@ fn is_found(by: By, lie: Lie, wrong: Wrong) {
         Err(reason) => skip!("{reason}"),
     };
     // On a busy machine the service gets to its rules after a while.
-    let found = (0..6).any(|_| {
-        let figures = soak(program.clone(), Duration::from_secs(2), Some((by, lie)));
+    let found = (1..=8).any(|round| {
+        let figures = soak(
+            program.clone(),
+            Duration::from_secs(2 * round),
+            Some((by, lie)),
+        );
         let is_found = figures.wrong(wrong) > 0;
         assert!(!is_found || !figures.is_clean());
         is_found

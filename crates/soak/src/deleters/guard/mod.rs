@@ -6,6 +6,8 @@
 mod record;
 mod service;
 
+use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv4Addr};
 use std::process::Command;
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::{Duration, Instant};
@@ -15,7 +17,7 @@ use tcpentry_testkit::random::Random;
 
 use crate::plan::{Lie, Plan};
 use crate::terms::{By, GuardRule, How, Report};
-use crate::tuples::{GUESTS, Tuple, Tuples, change_removed, guest};
+use crate::tuples::{GUESTS, Tuple, Tuples, guest, remove_addresses, restore_addresses};
 use crate::world::World;
 use record::Record;
 use service::Service;
@@ -28,8 +30,8 @@ struct GuardHand<'w> {
     random: Random,
     lie: Option<Lie>,
     barrier: Option<Barrier>,
-    /// The blocks of addresses that are in the set; empty where there is no nftables.
-    blocks: Vec<bool>,
+    /// The prefixes of addresses that rule `set` is about, and whether the set has them; empty where there is no nftables.
+    prefixes: Vec<(String, bool)>,
     is_removed: bool,
     /// The number of events.
     turn: u64,
@@ -64,7 +66,11 @@ pub(crate) fn run(world: &World, number: usize, plan: &Plan) {
         random: Random::new(plan.seed.wrapping_mul(3000)),
         lie,
         barrier: None,
-        blocks: vec![false; if has_sets { BLOCKS } else { 0 }],
+        prefixes: if has_sets {
+            prefixes(&world.tuples)
+        } else {
+            Vec::new()
+        },
         is_removed: false,
         turn: 0,
     };
@@ -93,7 +99,7 @@ impl GuardHand<'_> {
             self.go_on();
         }
         if self.is_removed {
-            change_removed("add");
+            restore_addresses();
         }
         self.end();
     }
@@ -134,19 +140,19 @@ impl GuardHand<'_> {
     /// Brings about an event.
     fn act(&mut self) {
         if self.is_removed {
-            change_removed("add");
+            restore_addresses();
             self.is_removed = false;
             return;
         }
         self.turn += 1;
         match self.turn % 16 {
             1 => {
-                change_removed("del");
+                remove_addresses();
                 self.is_removed = true;
             }
             15 => self.service.signal(Signal::HUP),
             turn if turn % 2 == 0 => self.ban(),
-            _ if !self.blocks.is_empty() => self.change_set(),
+            _ if !self.prefixes.is_empty() => self.change_set(),
             _ => {}
         }
     }
@@ -165,17 +171,16 @@ impl GuardHand<'_> {
         }
     }
 
-    /// Adds a block of addresses to the set, or takes it away.
+    /// Adds a prefix to the set, or takes it away.
     fn change_set(&mut self) {
-        let block = self.random.below(BLOCKS);
-        let first = guest(GUESTS + u16::try_from(block).expect("it is small") * BLOCK);
-        let verb = if self.blocks[block] { "delete" } else { "add" };
-        if nft(&format!(
-            "{verb} element inet soak guests {{ {first}/{BLOCK_LENGTH} }}"
-        )) {
-            self.blocks[block] = !self.blocks[block];
+        let place = self.random.below(self.prefixes.len());
+        let (prefix, is_in) = &mut self.prefixes[place];
+        let verb = if *is_in { "delete" } else { "add" };
+        if nft(&format!("{verb} element inet soak guests {{ {prefix} }}")) {
+            *is_in = !*is_in;
         } else {
-            self.complain(&format!("nft can't {verb} {first}/{BLOCK_LENGTH}"));
+            let text = format!("nft can't {verb} {prefix}");
+            self.complain(&text);
         }
     }
 
@@ -261,6 +266,19 @@ fn named(tuples: &[Tuples]) -> impl Iterator<Item = &Tuple> {
     all.filter(|tuple| tuple.rule.is_some())
 }
 
+/// Returns prefixes that have all clients of the tuples that rule `set` is about.
+fn prefixes(tuples: &[Tuples]) -> Vec<(String, bool)> {
+    let of_set = named(tuples).filter(|tuple| tuple.rule == Some(GuardRule::Set));
+    let addresses: BTreeSet<_> = of_set
+        .filter_map(|tuple| match tuple.client.ip() {
+            IpAddr::V4(address) => Some(address.to_bits() >> 3 << 3),
+            IpAddr::V6(_) => None,
+        })
+        .collect();
+    let prefix = |bits| (format!("{}/29", Ipv4Addr::from_bits(bits)), false);
+    addresses.into_iter().map(prefix).collect()
+}
+
 /// Returns the configuration.
 fn rules(tuples: &[Tuples], has_sets: bool) -> String {
     let ports = |rule| {
@@ -299,7 +317,3 @@ const CLOCK: GuardRule = GuardRule::Lasting;
 const TURN: Duration = Duration::from_millis(100);
 /// The time in which the service ends, on a busy machine.
 const MAX_END: Duration = Duration::from_secs(30);
-/// The addresses of the set, in blocks of a prefix each.
-const BLOCKS: usize = 8;
-const BLOCK: u16 = GUESTS / 8;
-const BLOCK_LENGTH: u8 = 29;
