@@ -32,10 +32,7 @@ pub(crate) fn arrange(definition: &Command, typed: Vec<OsString>) -> Line {
     let mut followed = FilterWords::new();
     while let Some(word) = rest.next() {
         let text = word.to_string_lossy();
-        if followed.expects_value()
-            || !text.starts_with('-')
-            || matches!(&*text, "-" | "->" | "-->")
-        {
+        if is_word(&followed, &text) {
             followed.push(&text);
             line.words.push(word);
         } else if text == "--" {
@@ -50,6 +47,11 @@ pub(crate) fn arrange(definition: &Command, typed: Vec<OsString>) -> Line {
         }
     }
     line
+}
+
+/// Returns true for what is no option behind these words of a filter.
+pub(super) fn is_word(followed: &FilterWords, text: &str) -> bool {
+    followed.expects_value() || !text.starts_with('-') || matches!(text, "-" | "->" | "-->")
 }
 
 /// Takes the command out of the words, behind the options that stand before it: `tcpentry --json list`. Where words begin

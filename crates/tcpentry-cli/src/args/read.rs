@@ -28,7 +28,7 @@ pub(crate) fn read(typed: Vec<OsString>) -> Result<(Args, Line), Usage> {
 }
 
 /// Reads the arguments of the process by the definition of all commands.
-fn read_by_all(typed: Vec<OsString>) -> Result<(Args, Line), Usage> {
+pub(super) fn read_by_all(typed: Vec<OsString>) -> Result<(Args, Line), Usage> {
     // Made once: to make it takes longer than to delete a connection.
     let definition = definition();
     let line = arranged_by(&definition, typed).map_err(Usage::Answer)?;
