@@ -81,12 +81,12 @@ fn report_removal(prefix: &Path, done: &Removal) {
     for remark in &done.remarks {
         notice(&sentence(remark.as_bytes()));
     }
-    if let Some(text) = &done.left_override {
-        let text = sentence(text.as_bytes());
+    if let Some(left) = &done.left_override {
+        let text = sentence(left.text().as_bytes());
         notice(&format!(
             "the override {text} is left as it is: it may be somebody else's"
         ));
-        let delete = command(&absolute(prefix), &setup::delete_override_words());
+        let delete = command(&absolute(prefix), &left.words_to_delete());
         print_hint(&sentence(format!("`{delete}` deletes it").as_bytes()));
     }
     for path in &done.left {
@@ -145,25 +145,25 @@ fn findings(
 
 fn of_override(status: &Status, again: String) -> Finding {
     let check = "override";
-    let delete = || command(&status.prefix, &setup::delete_override_words());
+    let delete = |found: &DllOverride| command(&status.prefix, &found.words_to_delete());
     match &status.dll_override {
         Ok(DllOverride::Ours) if status.has_traces() => Finding::ok(check, setup::OUR_OVERRIDE),
-        Ok(DllOverride::Ours) => Finding::missing(
+        Ok(found @ DllOverride::Ours) => Finding::missing(
             check,
             format!(
                 "{}, with nothing installed: it is left over, or somebody else's, and `install` refuses it",
-                setup::OUR_OVERRIDE
+                found.text()
             ),
-            delete(),
+            delete(found),
         ),
         Ok(DllOverride::Missing) if status.has_traces() => {
             Finding::missing(check, "none: programs use Wine's own iphlpapi.dll", again)
         }
         Ok(DllOverride::Missing) => Finding::note(check, "none"),
-        Ok(DllOverride::Other(value)) => Finding::missing(
+        Ok(found @ DllOverride::Other { text, .. }) => Finding::missing(
             check,
-            format!("{value}, which somebody else has set, and `install` refuses it"),
-            delete(),
+            format!("{text}, which somebody else has set, and `install` refuses it"),
+            delete(found),
         ),
         Err(error) => missing(check, error),
     }

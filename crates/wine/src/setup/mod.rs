@@ -18,7 +18,7 @@ mod tests;
 
 use std::path::{Path, PathBuf};
 
-pub use dll_override::{DllOverride, OUR_OVERRIDE, delete_override_words};
+pub use dll_override::{DllOverride, OUR_OVERRIDE};
 pub use error::{SetupError, SetupHint};
 pub use folder_status::{CopyAge, Installed};
 pub use parts::{Parts, ProgramRights};
@@ -128,18 +128,18 @@ fn check_override(
     has_traces: bool,
     prefix: &WinePrefix,
 ) -> Result<(), SetupError> {
-    let text = match found {
+    match found {
         DllOverride::Missing => return Ok(()),
         DllOverride::Ours if has_traces => return Ok(()),
-        DllOverride::Ours => OUR_OVERRIDE,
-        DllOverride::Other(text) => text,
-    };
+        DllOverride::Ours | DllOverride::Other { .. } => {}
+    }
     Err(SetupError::new(format!(
-        "another override is in the way, which may be there for another purpose: {text}"
+        "another override is in the way, which may be there for another purpose: {}",
+        found.text()
     ))
     .with_command(
         &prefix.root,
-        &delete_override_words(),
+        &found.words_to_delete(),
         "deletes it, if it is no longer needed",
     ))
 }
@@ -177,8 +177,7 @@ pub fn remove(prefix: &Path, wine: &Wine) -> Result<Removal, SetupError> {
     match found {
         DllOverride::Missing => {}
         DllOverride::Ours if done.was_installed => wine.delete_override(&prefix.root)?,
-        DllOverride::Ours => done.left_override = Some(OUR_OVERRIDE.to_owned()),
-        DllOverride::Other(text) => done.left_override = Some(text),
+        left => done.left_override = Some(left),
     }
     for (_, folder) in &folders {
         removal::from_folder(folder, wine, &mut done)?;

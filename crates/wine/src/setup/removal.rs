@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use super::dll_override::DllOverride;
 use super::error::SetupError;
 use super::folder::{DllFolder, ORIGINAL, OURS, OriginalState, OursState, WINES, WinesState};
 use super::journal::Journal;
@@ -16,7 +17,7 @@ pub struct Removal {
     /// Remarks on files that are not as they were before, a sentence each.
     pub remarks: Vec<String>,
     /// The override that stays, where it may be somebody else's.
-    pub left_override: Option<String>,
+    pub left_override: Option<DllOverride>,
     /// Patched copies that had to stay: there is nothing to restore.
     pub left: Vec<String>,
 }

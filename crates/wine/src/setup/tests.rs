@@ -424,7 +424,7 @@ fn an_override_is_ours_where_anything_else_of_ours_is() {
         let has_traces = stage.folders().unwrap().iter().any(DllFolder::has_traces);
         super::check_override(&found, has_traces, &prefix)
     };
-    let other = || DllOverride::Other("iphlpapi=native".to_owned());
+    let other = || DllOverride::parse("    iphlpapi    REG_SZ    native");
     assert!(check(DllOverride::Missing).is_ok() && check(DllOverride::Ours).is_err());
     stage.install().unwrap();
     assert!(check(DllOverride::Ours).is_ok() && check(other()).is_err());

@@ -7,7 +7,7 @@ use std::process::{Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::dll_override::{DELETE_OVERRIDE, DllOverride, OVERRIDE, OVERRIDES};
+use super::dll_override::{DllOverride, OVERRIDE, OVERRIDES, delete_words};
 use super::error::SetupError;
 use crate::pe::Machine;
 
@@ -111,7 +111,7 @@ impl Wine {
 
     /// Deletes the override of `iphlpapi`.
     pub(super) fn delete_override(&self, prefix: &Path) -> Result<(), SetupError> {
-        let output = self.reg(prefix, &DELETE_OVERRIDE[1..])?;
+        let output = self.reg(prefix, &delete_words(OVERRIDE.0)[1..])?;
         self.expect_override(prefix, &DllOverride::Missing, &output)
     }
 
