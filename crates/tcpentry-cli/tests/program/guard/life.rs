@@ -1,14 +1,19 @@
 //! The life of a service: what its manager hears, how it ends, what it may, and what it costs when nothing happens.
 
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::net::UnixDatagram;
 use std::time::Duration;
 
+use rustix::process::Signal;
 use tcpentry_testkit::link::sysctl;
 use tcpentry_testkit::seccomp::without_nftables;
+use tcpentry_testkit::until;
 
 use super::{Service, ServiceFolder, alone, wake_ups};
 use crate::util::{connections, is_alive, program, run};
 
+const JOURNAL: &str = "/run/systemd/journal/socket";
 const WAITS: &str = "[rule.bans]\nwhen = \"ban\"\ndelete = \"dst $elements\"\n";
 
 #[test]
@@ -52,6 +57,58 @@ fn its_manager_hears_of_its_start_its_reloads_its_health_and_its_end() {
         assert!(status.success(), "{status}");
         next("STOPPING=1");
         assert!(log.ends_with("has ended\n"), "{log}");
+    });
+}
+
+#[test]
+fn a_journal_that_goes_away_holds_up_neither_its_rules_nor_its_end() {
+    alone(|| {
+        fs::create_dir_all("/run/systemd/journal").unwrap();
+        let bind = || {
+            let journal = UnixDatagram::bind(JOURNAL).unwrap();
+            journal
+                .set_read_timeout(Some(Duration::from_secs(20)))
+                .unwrap();
+            journal
+        };
+        let next = |journal: &UnixDatagram, what: &str| {
+            let mut record = vec![0; 65536];
+            loop {
+                let length = journal.recv(&mut record).unwrap();
+                let text = String::from_utf8_lossy(&record[..length]);
+                if text.contains(what) {
+                    return;
+                }
+            }
+        };
+        let journal = bind();
+        let (all, _listener, port) = connections(1);
+        let folder = ServiceFolder::new(WAITS);
+        let log = fs::metadata(folder.path("log")).unwrap();
+        let mut command = program();
+        command.env("JOURNAL_STREAM", format!("{}:{}", log.dev(), log.ino()));
+        let mut service = folder.start(command);
+        next(&journal, "MESSAGE=runs ");
+        drop(journal);
+        // Nobody takes that it has read them, nor what it deletes by them.
+        let rules = format!("[rule.one]\nevery = \"1h\"\ndelete = \"dport = :{port}\"\n");
+        fs::write(service.path("rules.toml"), rules).unwrap();
+        service.send(Signal::HUP);
+        until("the rule has deleted", || !is_alive(&all[0]));
+        let lost = || {
+            let status = run("guard status --json");
+            let status: serde_json::Value = serde_json::from_str(&status.out).unwrap_or_default();
+            status["lost_log_records"].as_u64().unwrap_or(0)
+        };
+        until("the records are lost", || lost() >= 2);
+        fs::remove_file(JOURNAL).unwrap();
+        let journal = bind();
+        service.send(Signal::HUP);
+        next(&journal, "\nTCPENTRY_LOST=");
+        drop(journal);
+        service.send(Signal::TERM);
+        until("it has ended", || service.ended().is_some());
+        assert!(service.ended().unwrap().success());
     });
 }
 

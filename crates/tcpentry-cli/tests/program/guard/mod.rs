@@ -177,6 +177,11 @@ impl Service {
         });
     }
 
+    /// Returns its status once it has ended.
+    fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap()
+    }
+
     /// Ends the service as its manager does, and returns its status and its log.
     pub(crate) fn end(mut self) -> (ExitStatus, String) {
         self.send(Signal::TERM);

@@ -21,12 +21,20 @@ use tcpentry::escape::escape_for_terminal;
 #[derive(Debug)]
 pub(crate) struct EventLog {
     sink: LogSink,
-    /// The records that have not been taken so far, as they are written, and their size in all.
-    pending: VecDeque<Vec<u8>>,
+    /// The records that have not been taken so far, and their size in all.
+    pending: VecDeque<PendingRecord>,
     pending_bytes: usize,
     lost: u64,
     /// The lost records that no record has mentioned so far.
     unreported: u64,
+}
+
+/// A record as it is written, or the rest of it.
+#[derive(Debug)]
+struct PendingRecord {
+    bytes: Vec<u8>,
+    /// The number of lost records that it reports.
+    lost: u64,
 }
 
 /// A place that takes records.
@@ -217,7 +225,7 @@ impl EventLog {
             self.lose();
             return;
         }
-        self.push(record);
+        self.push(record, 0);
         self.flush();
     }
 
@@ -240,23 +248,28 @@ impl EventLog {
 
     /// Writes what waits, as far as it is taken.
     pub(crate) fn flush(&mut self) {
-        while let Some(bytes) = self.pending.front_mut() {
-            let length = bytes.len();
-            match self.sink.send(bytes) {
+        while let Some(record) = self.pending.front_mut() {
+            let length = record.bytes.len();
+            let is_taken = match self.sink.send(&record.bytes) {
                 // The rest of a line follows.
                 Ok(written) if written < length => {
-                    bytes.drain(..written);
+                    record.bytes.drain(..written);
                     self.pending_bytes -= written;
                     continue;
                 }
-                Ok(_) => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(_) => self.lose(),
-            }
-            self.pending.pop_front();
+                sent => sent.is_ok(),
+            };
+            let record = self.pending.pop_front();
             self.pending_bytes -= length;
-            if self.pending.is_empty() && self.unreported > 0 && self.sink.is_alive() {
+            match record.map_or(0, |record| record.lost) {
+                _ if is_taken => {}
+                0 => self.lose(),
+                reported => self.unreported += reported,
+            }
+            // Not before one is taken: where none is, that report is not either.
+            if is_taken && self.pending.is_empty() && self.unreported > 0 {
                 self.report_lost();
             }
         }
@@ -277,7 +290,7 @@ impl EventLog {
         }
     }
 
-    fn push(&mut self, record: &LogRecord) {
+    fn push(&mut self, record: &LogRecord, lost: u64) {
         let bytes = match &self.sink {
             LogSink::Journal { .. } => record.datagram(),
             LogSink::Lines(_) => record
@@ -289,7 +302,7 @@ impl EventLog {
             LogSink::Nowhere => return,
         };
         self.pending_bytes += bytes.len();
-        self.pending.push_back(bytes);
+        self.pending.push_back(PendingRecord { bytes, lost });
     }
 
     const fn lose(&mut self) {
@@ -299,9 +312,21 @@ impl EventLog {
 
     fn report_lost(&mut self) {
         let lost = std::mem::take(&mut self.unreported);
-        let text = format!("{lost} records of this log are lost: nobody read it fast enough");
+        let what = if lost == 1 { "it" } else { "them" };
+        let text = format!(
+            "{}: the log did not take {what} in time",
+            lost_records(lost)
+        );
         let record = LogRecord::new(Priority::Warning, text).with(LogField::Lost, lost);
-        self.push(&record);
+        self.push(&record, lost);
+    }
+}
+
+/// Returns how many records of the log are lost, in words.
+pub(crate) fn lost_records(count: u64) -> String {
+    match count {
+        1 => "1 log record is lost".to_owned(),
+        count => format!("{count} log records are lost"),
     }
 }
 
@@ -327,19 +352,6 @@ impl LogSink {
                 Ok(rustix::io::write(out, some)?)
             }
             Self::Nowhere => Ok(bytes.len()),
-        }
-    }
-
-    /// Returns false once nobody can read it any more.
-    fn is_alive(&self) -> bool {
-        match self {
-            Self::Journal { .. } => true,
-            Self::Lines(out) => {
-                let mut fds = [PollFd::new(out, PollFlags::OUT)];
-                let _ = poll(&mut fds, Some(&Timespec::default()));
-                !fds[0].revents().contains(PollFlags::ERR)
-            }
-            Self::Nowhere => false,
         }
     }
 }
@@ -513,7 +525,7 @@ mod tests {
         last = std::iter::from_fn(|| journal.read()).last().unwrap_or(last);
         let last = String::from_utf8(last).unwrap();
         assert!(
-            last.contains("\nMESSAGE=1000 records of this log are lost"),
+            last.contains("\nMESSAGE=1000 log records are lost: the log did not take"),
             "{last}"
         );
         assert!(last.ends_with("TCPENTRY_LOST=1000\n"), "{last}");
@@ -531,6 +543,59 @@ mod tests {
         log.write(&deleted());
         assert!(journal.read().is_some());
         assert_eq!(log.lost(), 0);
+    }
+
+    #[test]
+    fn while_there_is_no_journal_records_are_lost_and_that_is_said_once_it_is_back() {
+        let mut journal = Journal::start("away");
+        let mut log = journal.log();
+        // Nobody has bound the socket, then there is none.
+        journal.socket = UnixDatagram::unbound().unwrap();
+        log.write(&deleted());
+        std::fs::remove_file(&journal.path).unwrap();
+        log.write(&deleted());
+        log.drain(Duration::from_secs(60));
+        assert_eq!((log.lost(), log.pending_bytes), (2, 0));
+        journal.socket = bind(&journal.path);
+        log.write(&deleted());
+        let records: Vec<_> = std::iter::from_fn(|| journal.read()).collect();
+        assert_eq!(records.len(), 2);
+        assert!(records[1].ends_with(b"TCPENTRY_LOST=2\n"));
+        assert_eq!((log.lost(), log.unreported), (2, 0));
+    }
+
+    #[test]
+    fn a_report_of_lost_records_that_is_lost_itself_is_made_again() {
+        let mut journal = Journal::start("twice");
+        let mut log = journal.log();
+        while log.lost() == 0 {
+            log.write(&deleted());
+        }
+        // What waits goes out but for the report.
+        let _ = journal.read();
+        while log.pending.len() > 1 {
+            log.flush();
+            let _ = journal.read();
+        }
+        log.report_lost();
+        journal.socket = UnixDatagram::unbound().unwrap();
+        log.flush();
+        assert!(log.waits_for().is_none() && log.unreported > 0, "{log:?}");
+        let lost = log.lost();
+        std::fs::remove_file(&journal.path).unwrap();
+        journal.socket = bind(&journal.path);
+        log.write(&deleted());
+        let last = std::iter::from_fn(|| journal.read()).last().unwrap();
+        assert!(last.ends_with(format!("TCPENTRY_LOST={lost}\n").as_bytes()));
+    }
+
+    #[test]
+    fn a_file_that_takes_nothing_more_loses_records_and_that_is_all() {
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        let mut log = EventLog::choose(None, Some(full.into()), Path::new(JOURNAL));
+        log.write(&deleted());
+        log.write(&deleted());
+        assert_eq!((log.lost(), log.pending_bytes), (2, 0));
     }
 
     #[test]
@@ -564,10 +629,10 @@ mod tests {
         }
         drop(log);
         reader.read_to_string(&mut text).unwrap();
-        let (lost, lines): (Vec<_>, Vec<_>) = text.lines().partition(|it| it.contains("are lost"));
+        let (lost, lines): (Vec<_>, Vec<_>) = text.lines().partition(|it| it.contains(" lost: "));
         assert_eq!(
             lost,
-            ["1 records of this log are lost: nobody read it fast enough"]
+            ["1 log record is lost: the log did not take it in time"]
         );
         let whole = deleted().escaped();
         assert!(lines.iter().all(|line| *line == whole), "no line is cut");

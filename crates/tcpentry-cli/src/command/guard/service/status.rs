@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tcpentry::escape::escape_for_terminal;
 
+use super::journal::lost_records;
 use crate::command::guard::state::rule::RuleCounts;
 use crate::output::{Cells, ColumnSpec, Columns, Shape, duration, line};
 
@@ -156,7 +157,7 @@ pub(crate) fn warnings(status: &GuardStatus) -> Vec<String> {
         ));
     }
     if status.lost_log_records > 0 {
-        warnings.push(format!("{} log records are lost", status.lost_log_records));
+        warnings.push(lost_records(status.lost_log_records));
     }
     warnings
 }
