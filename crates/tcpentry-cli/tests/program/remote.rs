@@ -352,6 +352,31 @@ fn an_identity_goes_to_its_host_only() {
 }
 
 #[test]
+fn both_ends_name_the_connection_that_each_host_has_between_them() {
+    on_a_fleet(2, |fleet| {
+        let (first, second) = (fleet.connect(0, 2), fleet.connect(1, 1));
+        let (named, server) = tcp::addresses(&first[0].client);
+        let words = format!("{named} {server}");
+        let dry = fleet.run(&format!("--on h1,h2 delete -n {words}"));
+        let outcomes = |run: &Run| -> Vec<_> {
+            let rows = run.rows().into_iter();
+            rows.map(|row| format!("{} {}", row[0], row[1])).collect()
+        };
+        assert_eq!(outcomes(&dry), ["h1 deleted", "h2 gone"], "{}", dry.err);
+        assert!(all_live(&first) && all_live(&second));
+        let done = fleet.run(&format!("--on h1,h2 delete {words}"));
+        assert_eq!(outcomes(&done), ["h1 deleted", "h2 gone"], "{}", done.err);
+        assert_eq!((dry.code, done.code), (0, 0), "{}", done.err);
+        assert!(!is_alive(&first[0]) && is_alive(&first[1]) && all_live(&second));
+        let none = fleet.run(&format!("--on h1,h2 delete {words}"));
+        assert_eq!((none.code, none.rows().len()), (1, 2), "{}", none.err);
+        // Of a filter only.
+        let refused = fleet.run(&format!("--on h1,h2 delete --until-quiet 1s {words}"));
+        assert_eq!(refused.code, 2, "{}", refused.err);
+    });
+}
+
+#[test]
 fn a_set_is_read_here_and_sent_along() {
     on_a_fleet(2, |fleet| {
         let all = [fleet.connect(0, 1), fleet.connect(1, 1)];
