@@ -41,6 +41,26 @@ fn comments<'o>(out: &'o str, rule: &str) -> Vec<&'o str> {
 }
 
 #[test]
+fn a_file_of_metrics_that_is_a_device_is_said_not_to_be_written() {
+    isolated(|| {
+        let rule = "[rule.ban]\nwhen = \"ban\"\ndelete = \"dst $elements\"\n";
+        let checked = |path: &str| {
+            let text = format!("[guard]\nmetrics = \"{path}\"\n{rule}");
+            RuleFolder::new("metrics", &text).check()
+        };
+        let refused = checked("/dev/null").out;
+        let said = "[guard]\nmetrics = \"/dev/null\"\n\
+                    # metrics are not written: /dev/null is there, and is no regular file: it is not replaced\n\n";
+        assert!(refused.starts_with(said), "{refused}");
+        let absent = checked("/no/such/file.prom").out;
+        assert!(
+            absent.starts_with("[guard]\nmetrics = \"/no/such/file.prom\"\n\n"),
+            "{absent}"
+        );
+    });
+}
+
+#[test]
 fn each_rule_says_what_it_would_delete_now() {
     isolated(|| {
         let (all, _listener, port) = connections(3);

@@ -3,9 +3,13 @@
 mod forecast;
 
 use std::io::{self, Write as _};
+use std::os::unix::ffi::OsStrExt as _;
+
+use tcpentry::escape::escape_for_terminal;
 
 use super::rights::{CallerRights, Rights};
 use super::rules::{self, Rule, Rules};
+use super::service::metrics;
 use crate::args::GuardCheckArgs;
 use crate::exit::Exit;
 use crate::message::exit_after;
@@ -25,7 +29,11 @@ fn print(rules: &Rules) -> io::Result<()> {
     let mut out = stdout();
     let guard = rules.canonical_guard();
     if !guard.is_empty() {
-        writeln!(out, "{guard}")?;
+        write!(out, "{guard}")?;
+        if let Some(line) = of_metrics(rules) {
+            writeln!(out, "# {line}")?;
+        }
+        writeln!(out)?;
     }
     let caller = CallerRights::probe();
     let mut all = Rights::NONE;
@@ -45,6 +53,14 @@ fn print(rules: &Rules) -> io::Result<()> {
         "# a unit for all of them has AmbientCapabilities={all}"
     )?;
     out.flush()
+}
+
+/// Returns why the file of metrics will not be written, if that is known by now.
+fn of_metrics(rules: &Rules) -> Option<String> {
+    let path = rules.metrics.as_deref()?;
+    let reason = metrics::why_not_replaced(path)?;
+    let path = escape_for_terminal(path.as_os_str().as_bytes());
+    Some(format!("metrics are not written: {path} {reason}"))
 }
 
 fn comments(rule: &Rule, rules: &Rules, caller: &CallerRights) -> Vec<String> {

@@ -67,8 +67,11 @@ pub(crate) fn text(status: &GuardStatus) -> String {
 /// Replaces a file by this text, at once: a reader sees the old one or the new one. The file is readable by all.
 ///
 /// # Errors
-/// When the folder is not there or can't be written to.
+/// When the folder is not there or can't be written to, or something else than a regular file is at the path.
 pub(crate) fn write_file(path: &Path, text: &str) -> io::Result<()> {
+    if let Some(reason) = why_not_replaced(path) {
+        return Err(io::Error::new(ErrorKind::AlreadyExists, reason));
+    }
     let Some(name) = path.file_name() else {
         return Err(io::Error::new(ErrorKind::InvalidInput, "it names no file"));
     };
@@ -82,6 +85,15 @@ pub(crate) fn write_file(path: &Path, text: &str) -> io::Result<()> {
         let _ = fs::remove_file(&beside);
     }
     written
+}
+
+/// Returns why what is at this path is not replaced: a rename would put a file in the place of a device such as `/dev/null`,
+/// which other programs need. A symbolic link is replaced, not followed.
+pub(crate) fn why_not_replaced(path: &Path) -> Option<&'static str> {
+    // Where nothing can be learnt about it, writing says why.
+    let kind = fs::symlink_metadata(path).ok()?.file_type();
+    (!kind.is_file() && !kind.is_symlink())
+        .then_some("is there, and is no regular file: it is not replaced")
 }
 
 /// Writes a file that was not there before, whoever made one of that name.
@@ -264,6 +276,30 @@ mod tests {
         let mode = fs::symlink_metadata(&path).unwrap().permissions().mode();
         assert_eq!(mode & 0o170_777, 0o100_644);
         assert_eq!(fs::read_dir(&folder).unwrap().count(), 2);
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn what_is_no_regular_file_is_not_replaced() {
+        let folder = folder("kinds");
+        let path = folder.join("guard.prom");
+        let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
+        let before = fs::symlink_metadata(&path).unwrap().file_type();
+        let refused = write_file(&path, "x").unwrap_err();
+        let said = "is there, and is no regular file: it is not replaced";
+        assert_eq!(refused.to_string(), said);
+        let after = fs::symlink_metadata(&path).unwrap().file_type();
+        assert_eq!(after, before);
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
+        drop(listener);
+        assert!(why_not_replaced(Path::new("/dev/null")).is_some());
+        assert!(why_not_replaced(&folder).is_some());
+        assert!(why_not_replaced(&folder.join("none")).is_none());
+        // A link to a device is replaced, and the device stays.
+        fs::remove_file(&path).unwrap();
+        symlink("/dev/null", &path).unwrap();
+        write_file(&path, "x").unwrap();
+        assert!(fs::symlink_metadata(&path).unwrap().is_file());
         fs::remove_dir_all(folder).unwrap();
     }
 
