@@ -147,6 +147,19 @@ fn a_second_service_is_refused_with_the_pid_of_the_first() {
 }
 
 #[test]
+fn the_socket_of_a_later_service_outlasts_an_earlier_one() {
+    alone(|| {
+        let first = Service::start(program(), WAITS);
+        fs::remove_dir_all("/run/tcpentry").unwrap();
+        let second = Service::start(program(), WAITS);
+        assert!(first.end().0.success());
+        assert_eq!(run("guard status").code, 0, "the second is asked");
+        assert!(second.end().0.success());
+        assert!(!fs::exists("/run/tcpentry/guard.sock").unwrap());
+    });
+}
+
+#[test]
 fn nothing_wakes_it_up_that_no_rule_has_asked_for() {
     alone(|| {
         let rules = "[rule.left]\nwhen = \"address-removed\"\ndelete = \"src $address\"\n\

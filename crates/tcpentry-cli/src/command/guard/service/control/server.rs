@@ -25,6 +25,8 @@ use crate::command::bans::BanChange;
 pub(crate) struct Control {
     listener: UnixListener,
     path: PathBuf,
+    /// The device and the inode of the socket's file.
+    file: (u64, u64),
     /// Held as long as the service runs: a second one sees by it that there is a first.
     _lock: OwnedFd,
     clients: Vec<ControlClient>,
@@ -95,11 +97,13 @@ impl Control {
         // The file begins with these rights, and gets more only once its group is right.
         rustix::fs::fchmod(&socket, Mode::RUSR | Mode::WUSR)?;
         rustix::net::bind(&socket, &SocketAddrUnix::new(path)?)?;
+        let file = file_at(path)?;
         let warning = give_to_group(path)?;
         rustix::net::listen(&socket, BACKLOG)?;
         Ok(Self {
             listener: socket.into(),
             path: path.to_owned(),
+            file,
             _lock: lock,
             clients: Vec::new(),
             next: 0,
@@ -212,8 +216,12 @@ impl Control {
 
 impl Drop for Control {
     fn drop(&mut self) {
-        // The lock stays: a service that starts now may hold it already.
-        let _ = fs::remove_file(&self.path);
+        // Where file and lock were removed meanwhile, another service may have bound its own. The number of the inode is not
+        // used again as long as this socket is open.
+        if file_at(&self.path).is_ok_and(|file| file == self.file) {
+            // The lock stays: a service that starts now may hold it already.
+            let _ = fs::remove_file(&self.path);
+        }
     }
 }
 
@@ -378,6 +386,12 @@ fn remove_stale(path: &Path) -> io::Result<()> {
         Err(Errno::AGAIN) => Err(in_use(path, None)),
         Err(_) => fs::remove_file(path),
     }
+}
+
+/// Returns the device and the inode of what is at a path.
+fn file_at(path: &Path) -> io::Result<(u64, u64)> {
+    let file = fs::symlink_metadata(path)?;
+    Ok((file.dev(), file.ino()))
 }
 
 /// Connects without waiting.
@@ -778,6 +792,19 @@ mod tests {
         let refused = Control::open(&file).unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::AlreadyExists);
         assert_eq!(fs::read_to_string(&file).unwrap(), "kept");
+    }
+
+    #[test]
+    fn the_socket_of_another_service_stays() {
+        let mut first = Service::start("other");
+        let path = first.path();
+        fs::remove_file(&path).unwrap();
+        fs::remove_file(first.folder.join("guard.sock.lock")).unwrap();
+        let second = Control::open(&path).unwrap();
+        first.control = None;
+        connect(&path).unwrap();
+        drop(second);
+        assert!(!path.exists());
     }
 
     #[test]
