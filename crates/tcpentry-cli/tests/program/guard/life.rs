@@ -160,6 +160,23 @@ fn the_socket_of_a_later_service_outlasts_an_earlier_one() {
 }
 
 #[test]
+fn without_the_socket_of_its_manager_it_runs_and_warns() {
+    alone(|| {
+        let mut command = program();
+        command.env("NOTIFY_SOCKET", "/run/no-manager");
+        let service = Service::start(command, WAITS);
+        assert_eq!(run("guard status").code, 0);
+        let (status, log) = service.end();
+        assert!(status.success(), "{status}");
+        assert_eq!(
+            log.matches("NOTIFY_SOCKET=/run/no-manager: ").count(),
+            1,
+            "{log}"
+        );
+    });
+}
+
+#[test]
 fn nothing_wakes_it_up_that_no_rule_has_asked_for() {
     alone(|| {
         let rules = "[rule.left]\nwhen = \"address-removed\"\ndelete = \"src $address\"\n\

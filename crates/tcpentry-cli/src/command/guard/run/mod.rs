@@ -143,7 +143,10 @@ impl Service {
         let worker = worker::start(from_loop, send_answer.clone(), interrupt.clone(), wake())?;
         let (names, lists) = mpsc::channel();
         let resolver = resolver::start(lists, send_answer, wake())?;
-        let notifier = Notifier::from_environment()?;
+        let mut notifier = Notifier::from_environment();
+        if let Some(warning) = notifier.take_warning() {
+            log.write(&LogRecord::new(Priority::Warning, warning));
+        }
         let watchdog = notifier
             .watchdog_interval()
             .map(|interval| (interval, now + interval));

@@ -22,22 +22,43 @@ pub(crate) struct Notifier {
     watchdog: Option<Duration>,
     /// The notices that the manager has not taken so far.
     pending: VecDeque<String>,
+    warning: Option<String>,
 }
 
 impl Notifier {
-    /// Opens the line that the environment names. Without one, notices go nowhere.
-    ///
-    /// # Errors
-    /// When there is no such socket, or it is of a kind that this system lacks.
-    pub(crate) fn from_environment() -> io::Result<Self> {
+    /// Opens the line that the environment names. Without one, notices go nowhere; with one that can't be opened neither, and
+    /// there is a warning.
+    pub(crate) fn from_environment() -> Self {
         let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
-        Self::open(
+        Self::open_or_warn(
             variable("NOTIFY_SOCKET"),
             variable("WATCHDOG_USEC"),
             variable("WATCHDOG_PID"),
         )
     }
 
+    /// Takes what is worth a line in the log: why the service manager hears nothing.
+    pub(crate) fn take_warning(&mut self) -> Option<String> {
+        self.warning.take()
+    }
+
+    /// Opens the line, or none: the rules matter more than who hears of them.
+    fn open_or_warn(
+        socket: Option<OsString>,
+        watchdog: Option<OsString>,
+        watched: Option<OsString>,
+    ) -> Self {
+        let name = escape_for_terminal(socket.as_deref().unwrap_or_default().as_bytes());
+        Self::open(socket, watchdog, watched).unwrap_or_else(|error| Self {
+            warning: Some(format!(
+                "NOTIFY_SOCKET={name}: {error}: the service manager hears nothing"
+            )),
+            ..Self::default()
+        })
+    }
+
+    /// # Errors
+    /// When there is no such socket, or it is of a kind that this system lacks.
     fn open(
         socket: Option<OsString>,
         watchdog: Option<OsString>,
@@ -51,7 +72,10 @@ impl Notifier {
             Some((b'@', rest)) => SocketAddr::from_abstract_name(rest)?,
             Some((b'/', _)) => SocketAddr::from_pathname(std::ffi::OsStr::from_bytes(name))?,
             // vsock: a manager outside of a virtual machine.
-            _ => return Err(unsupported(name)),
+            _ => {
+                let text = "neither a path nor an abstract socket";
+                return Err(io::Error::new(ErrorKind::Unsupported, text));
+            }
         };
         let socket = UnixDatagram::unbound()?;
         socket.set_nonblocking(true)?;
@@ -66,6 +90,7 @@ impl Notifier {
             manager: Some((socket, address)),
             watchdog: limit.filter(|usec| *usec > 0).map(Duration::from_micros),
             pending: VecDeque::new(),
+            warning: None,
         })
     }
 
@@ -146,12 +171,6 @@ impl Notifier {
         self.pending.push_back(notice);
         self.flush();
     }
-}
-
-fn unsupported(name: &[u8]) -> io::Error {
-    let name = escape_for_terminal(name);
-    let text = format!("NOTIFY_SOCKET is neither a path nor an abstract socket: {name}");
-    io::Error::new(ErrorKind::Unsupported, text)
 }
 
 /// Escapes line breaks, which would begin another assignment.
@@ -252,6 +271,26 @@ mod tests {
         assert_eq!(vsock.kind(), ErrorKind::Unsupported);
         let absent = OsString::from_vec(b"/no/such/folder/of/tcpentry".to_vec());
         assert!(Notifier::open(Some(absent), None, None).is_err());
+    }
+
+    #[test]
+    fn a_service_without_a_line_to_its_manager_goes_on_and_has_one_warning() {
+        for (name, error) in [
+            (
+                "/no/such\n/socket",
+                "No such file or directory (os error 2)",
+            ),
+            ("/dev/null", "Connection refused (os error 111)"),
+            ("vsock:2:1", "neither a path nor an abstract socket"),
+        ] {
+            let mut notifier = Notifier::open_or_warn(Some(name.into()), Some("9".into()), None);
+            let shown = name.replace('\n', "\\n");
+            let said = format!("NOTIFY_SOCKET={shown}: {error}: the service manager hears nothing");
+            assert_eq!(notifier.take_warning(), Some(said));
+            assert_eq!(notifier.take_warning(), None);
+            notifier.ready("it");
+            assert!(notifier.waits_for().is_none() && notifier.watchdog_interval().is_none());
+        }
     }
 
     #[test]
