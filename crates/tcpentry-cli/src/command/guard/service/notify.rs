@@ -94,9 +94,11 @@ impl Notifier {
         })
     }
 
-    /// Returns the interval at which to call [`alive`](Self::alive): half of the time after which the manager ends the service.
+    /// Returns the interval at which to call [`alive`](Self::alive): half of the time after which the manager ends the service,
+    /// but not less than [`SHORTEST_INTERVAL`].
     pub(crate) fn watchdog_interval(&self) -> Option<Duration> {
-        self.watchdog.map(|limit| limit / 2)
+        self.watchdog
+            .map(|limit| (limit / 2).max(SHORTEST_INTERVAL))
     }
 
     /// Says that the service has started, or has read its configuration anew.
@@ -179,6 +181,9 @@ fn one_line(text: &str) -> String {
 }
 
 const ALIVE: &str = "WATCHDOG=1";
+/// The shortest time between two keep-alives. A limit of a few microseconds can't be kept whatever the service does, and the
+/// attempt would take a whole processor.
+const SHORTEST_INTERVAL: Duration = Duration::from_millis(10);
 /// Beyond a reload and its end, nothing is worth being said late.
 const MAX_PENDING: usize = 16;
 
@@ -250,8 +255,11 @@ mod tests {
             Some(Duration::from_secs(15))
         );
         assert_eq!(read(&manager).unwrap(), ALIVE);
-        assert_eq!(interval("2", None).unwrap(), Some(Duration::from_micros(1)));
-        assert_eq!(read(&manager).unwrap(), ALIVE);
+        for tiny in ["1", "2", "10", "1000", "20000"] {
+            let shortest = Some(Duration::from_millis(10));
+            assert_eq!(interval(tiny, None).unwrap(), shortest, "{tiny}");
+            assert_eq!(read(&manager).unwrap(), ALIVE);
+        }
         for (usec, pid) in [("30000000", Some(own + 1)), ("0", None), ("x", None)] {
             assert_eq!(interval(usec, pid).unwrap(), None, "{usec}");
         }
