@@ -73,7 +73,12 @@ impl Handover {
         if std::mem::replace(&mut self.has_said, true) {
             return;
         }
-        print_error(&format!("{error}: bans are not handed over, but act here"));
+        let outcome = match error {
+            // Whether the service has them can't be known.
+            AskError::Late(_) => "bans act here in any case",
+            _ => "bans are not handed over, but act here",
+        };
+        print_error(&format!("{error}: {outcome}"));
         if let Some(hint) = error.hint() {
             print_hint(&hint);
         }

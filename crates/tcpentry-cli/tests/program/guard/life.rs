@@ -177,6 +177,22 @@ fn without_the_socket_of_its_manager_it_runs_and_warns() {
 }
 
 #[test]
+fn a_pause_that_was_given_up_while_it_stood_still_is_not_carried_out() {
+    alone(|| {
+        let service = Service::start(program(), WAITS);
+        service.send(Signal::STOP);
+        let late = run("guard pause");
+        assert_eq!(late.code, 7, "{}", late.err);
+        let said =
+            "does not answer (/run/tcpentry/guard.sock); it may still do what it was asked to";
+        assert!(late.err.contains(said), "{}", late.err);
+        service.send(Signal::CONT);
+        let status = run("guard status --json").objects().remove(0);
+        assert_eq!(status["paused"], false, "{status}");
+    });
+}
+
+#[test]
 fn nothing_wakes_it_up_that_no_rule_has_asked_for() {
     alone(|| {
         let rules = "[rule.left]\nwhen = \"address-removed\"\ndelete = \"src $address\"\n\

@@ -267,7 +267,9 @@ impl Service {
                 }
             }
             for request in self.control.serve(now) {
-                self.serve(request, now);
+                if self.control.still_waits(&request.reply) {
+                    self.serve(request, now);
+                }
             }
             self.act(now);
             self.log.flush();

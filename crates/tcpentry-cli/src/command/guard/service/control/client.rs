@@ -26,8 +26,15 @@ pub(crate) fn ask(
         }
     }
     let text = format!("{request}\n");
-    let reply = exchange(path, &text, Instant::now() + limit);
-    let reply = reply.map_err(|error| AskError::of(path, error))?;
+    let mut is_sent = false;
+    let reply = exchange(path, &text, Instant::now() + limit, &mut is_sent);
+    let reply = reply.map_err(|error| match AskError::of(path, error) {
+        // It drops the request of a client that has gone, but it may have begun before that.
+        AskError::TimedOut(path) if is_sent && *request != RequestKind::Status => {
+            AskError::Late(path)
+        }
+        error => error,
+    })?;
     match serde_json::from_slice(&reply) {
         Ok(ControlReply::Error(reason)) => Err(AskError::Refused(reason)),
         Ok(ControlReply::Unwanted(reason)) => Err(AskError::Unwanted(reason)),
@@ -39,8 +46,9 @@ pub(crate) fn ask(
     }
 }
 
-/// Sends the request, and returns all that comes back.
-fn exchange(path: &Path, text: &str, end: Instant) -> io::Result<Vec<u8>> {
+/// Sends the request, and returns all that comes back. Sets `is_sent` once all of it was sent: the service does nothing for
+/// half a request.
+fn exchange(path: &Path, text: &str, end: Instant, is_sent: &mut bool) -> io::Result<Vec<u8>> {
     let mut stream = connect(path, end)?;
     let mut rest = text.as_bytes();
     while !rest.is_empty() {
@@ -53,6 +61,7 @@ fn exchange(path: &Path, text: &str, end: Instant) -> io::Result<Vec<u8>> {
             Err(error) => return Err(timed_out(error)),
         }
     }
+    *is_sent = rest.is_empty();
     let mut reply = Vec::new();
     let mut buffer = [0; 16 * 1024];
     loop {
@@ -130,6 +139,8 @@ pub(crate) enum AskError {
     Denied(PathBuf),
     /// There was no reply in time.
     TimedOut(PathBuf),
+    /// There was no reply in time to a request that the service has, and may carry out.
+    Late(PathBuf),
     /// The service has no rule for it, and says for what.
     Unwanted(String),
     /// The service has said why.
@@ -158,7 +169,7 @@ impl AskError {
             Self::Denied(_) => Some(format!(
                 "run it as root (sudo), or as a user of the group {GROUP} (`usermod -aG {GROUP} USER`, and log in anew)"
             )),
-            Self::TimedOut(_) => {
+            Self::TimedOut(_) | Self::Late(_) => {
                 Some("`journalctl -u tcpentry-guard` has what it is at".to_owned())
             }
             Self::Unwanted(_) | Self::Refused(_) | Self::Failed(..) => None,
@@ -171,7 +182,7 @@ impl AskError {
             Self::NotRunning(_) => Exit::Nothing,
             Self::Denied(_) => Exit::Denied,
             Self::Unwanted(_) | Self::Refused(_) => Exit::Usage,
-            Self::TimedOut(_) | Self::Failed(..) => Exit::Failed,
+            Self::TimedOut(_) | Self::Late(_) | Self::Failed(..) => Exit::Failed,
         }
     }
 }
@@ -197,6 +208,13 @@ impl fmt::Display for AskError {
                 write!(
                     f,
                     "the running `tcpentry guard` does not answer ({})",
+                    path.display()
+                )
+            }
+            Self::Late(path) => {
+                write!(
+                    f,
+                    "the running `tcpentry guard` does not answer ({}); it may still do what it was asked to",
                     path.display()
                 )
             }

@@ -10,7 +10,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags};
+use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fs::{FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
@@ -152,6 +152,14 @@ impl Control {
         requests
     }
 
+    /// Returns true if the client still waits for the reply to its request. One that has gone was told that it has none, and is
+    /// dropped: what it asked for must not be carried out behind its back.
+    pub(crate) fn still_waits(&mut self, to: &ReplyTo) -> bool {
+        self.clients
+            .retain(|client| client.number != to.0 || !client.has_gone());
+        self.clients.iter().any(|client| client.number == to.0)
+    }
+
     /// Sends the reply to a request.
     pub(crate) fn reply(&mut self, to: &ReplyTo, reply: &ControlReply, now: Instant) {
         let client = self.clients.iter_mut().find(|client| client.number == to.0);
@@ -232,6 +240,14 @@ impl ControlClient {
 
     const fn is_over(&self) -> bool {
         matches!(self.stage, ClientStage::Over)
+    }
+
+    /// Returns true if the client has closed its socket, and not only the half of it that it writes to.
+    fn has_gone(&self) -> bool {
+        let mut fds = [PollFd::new(&self.stream, PollFlags::empty())];
+        let now = Timespec::default();
+        rustix::event::poll(&mut fds, Some(&now)).is_ok()
+            && fds[0].revents().intersects(PollFlags::HUP | PollFlags::ERR)
     }
 
     /// Returns the number of changes that it has sent.
@@ -501,6 +517,9 @@ mod tests {
                 rustix::event::poll(&mut fds, Some(&tick)).unwrap();
                 drop(fds);
                 for request in control.serve(now) {
+                    if !control.still_waits(&request.reply) {
+                        continue;
+                    }
                     let reply = match &request.kind {
                         RequestKind::Status => ControlReply::Status(Box::new(GuardStatus {
                             pid: std::process::id(),
@@ -736,16 +755,33 @@ mod tests {
         let mut service = Service::start("gone");
         let mut client = service.connect();
         client.write_all(b"pause\n").unwrap();
-        drop(client);
         let now = Instant::now();
         let control = service.control();
         let request = control.serve(now).pop().unwrap();
+        drop(client);
         let mut fds = Vec::new();
         control.add_fds(now, &mut fds);
         assert_eq!(fds.len(), 1, "its hang-up would wake the loop without end");
         drop(fds);
         control.reply(&request.reply, &done("paused"), now);
         assert!(control.clients.is_empty());
+    }
+
+    #[test]
+    fn what_a_client_asked_for_that_has_gone_is_not_carried_out() {
+        let mut service = Service::start("hangup");
+        let mut waiting = service.connect();
+        waiting.write_all(b"pause\n").unwrap();
+        // One that has nothing more to say waits all the same.
+        waiting.shutdown(Shutdown::Write).unwrap();
+        for request in ["pause\n", "ban\nflush\n\n"] {
+            service.connect().write_all(request.as_bytes()).unwrap();
+        }
+        let (text, requests) = reply_to(&mut service, waiting);
+        assert_eq!(text, "{\"done\":\"done\"}\n");
+        assert_eq!(requests, [RequestKind::Pause(None)]);
+        service.run_until(|| Some(()));
+        assert!(service.control().clients.is_empty());
     }
 
     #[test]
@@ -825,11 +861,17 @@ mod tests {
         let start = Instant::now();
         let stuck = ask(&service.path(), &RequestKind::Status, limit).unwrap_err();
         assert!(matches!(stuck, AskError::TimedOut(_)), "{stuck:?}");
+        let late = ask(&service.path(), &RequestKind::Pause(None), limit).unwrap_err();
+        assert!(matches!(late, AskError::Late(_)), "{late:?}");
+        assert!(
+            late.to_string()
+                .ends_with("; it may still do what it was asked to")
+        );
         let mut waiting = Vec::new();
         while let Ok(client) = connect(&service.path()) {
             waiting.push(client);
         }
-        let full = ask(&service.path(), &RequestKind::Status, limit).unwrap_err();
+        let full = ask(&service.path(), &RequestKind::Pause(None), limit).unwrap_err();
         assert!(matches!(full, AskError::TimedOut(_)), "{full:?}");
         assert!(start.elapsed() < Duration::from_secs(10));
     }
