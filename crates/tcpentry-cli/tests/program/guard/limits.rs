@@ -171,6 +171,23 @@ fn the_whole_service_can_be_rehearsed() {
 }
 
 #[test]
+fn metrics_that_could_not_be_written_are_written_later_although_nothing_changes() {
+    alone(|| {
+        let rules = "[guard]\nmetrics = \"/tmp/tcpentry-late/x.prom\"\n[rule.b]\nwhen = \"ban\"\ndelete = \"dst $elements\"\n";
+        let folder = std::env::temp_dir().join(format!("tcpentry-late-{}", std::process::id()));
+        let rules = rules.replace("/tmp/tcpentry-late", folder.to_str().unwrap());
+        let service = Service::start(program(), &rules);
+        service.logs("x.prom: No such file or directory");
+        // More than one attempt, and still one line.
+        std::thread::sleep(std::time::Duration::from_secs(5));
+        assert_eq!(service.counts("x.prom: "), 1);
+        std::fs::create_dir(&folder).unwrap();
+        until("the metrics are written", || folder.join("x.prom").exists());
+        std::fs::remove_dir_all(folder).unwrap();
+    });
+}
+
+#[test]
 fn metrics_are_those_of_the_status_and_come_to_rest_in_the_file() {
     alone(|| {
         let (_all, _listener, port) = connections(5);

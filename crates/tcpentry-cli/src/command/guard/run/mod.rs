@@ -484,16 +484,18 @@ impl Service {
             self.reports.pause(now);
         }
         let Some(path) = self.guard.metrics.clone() else {
+            self.reports.forget_failure();
             return;
         };
         let text = metrics::text(&self.status(now));
-        if !self.reports.metrics.replace(&text) {
+        if !self.reports.may_write_metrics(&text, now) {
             return;
         }
         self.reports.pause(now);
-        if let Err(error) = metrics::write_file(&path, &text) {
-            let path = path.display();
-            self.say(Priority::Error, &format!("{path}: {error}"));
+        let written = metrics::write_file(&path, &text);
+        let failed = written.map_err(|error| format!("{}: {error}", path.display()));
+        if let Some(error) = self.reports.metrics_written(failed, now) {
+            self.say(Priority::Error, &error);
         }
     }
 

@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 #[derive(Debug)]
 pub(super) struct Reports {
     pub(super) summary: LastText,
-    pub(super) metrics: LastText,
+    metrics: LastText,
+    /// Why the metrics could not be written, and the time of the next attempt.
+    failure: Option<(String, Instant)>,
     next: Instant,
     /// Set where something may have changed before that time.
     is_pending: bool,
@@ -21,6 +23,7 @@ impl Reports {
         Self {
             summary: LastText::default(),
             metrics: LastText::default(),
+            failure: None,
             next: now,
             is_pending: false,
         }
@@ -37,9 +40,43 @@ impl Reports {
         self.next = now + PAUSE;
     }
 
+    /// Returns true if these metrics are to be written now: they have changed, or the last attempt has failed a while ago.
+    pub(super) fn may_write_metrics(&mut self, text: &str, now: Instant) -> bool {
+        match self.failure {
+            Some((_, retry)) if now < retry => false,
+            Some(_) => {
+                self.metrics.replace(text);
+                true
+            }
+            None => self.metrics.replace(text),
+        }
+    }
+
+    /// Takes note of how writing the metrics went; returns an error that is not known yet.
+    pub(super) fn metrics_written(
+        &mut self,
+        written: Result<(), String>,
+        now: Instant,
+    ) -> Option<String> {
+        let known = self.failure.take();
+        let error = written.err()?;
+        self.failure = Some((error.clone(), now + RETRY));
+        known
+            .is_none_or(|(known, _)| known != error)
+            .then_some(error)
+    }
+
+    /// Takes note that no metrics are written any more, and none have to be tried again.
+    pub(super) fn forget_failure(&mut self) {
+        self.failure = None;
+    }
+
     /// Returns the time at which there is something to report, if there may be.
     pub(super) fn due(&self) -> Option<Instant> {
-        self.is_pending.then_some(self.next)
+        let pending = self.is_pending.then_some(self.next);
+        // Within the pause it would not be tried, and the loop would turn without end.
+        let retry = self.failure.as_ref().map(|(_, it)| (*it).max(self.next));
+        pending.into_iter().chain(retry).min()
     }
 }
 
@@ -55,6 +92,8 @@ impl LastText {
 }
 
 const PAUSE: Duration = Duration::from_secs(1);
+/// The time after which what could not be written is tried again.
+const RETRY: Duration = Duration::from_secs(3);
 
 #[cfg(test)]
 mod tests {
@@ -72,6 +111,39 @@ mod tests {
         assert_eq!(reports.due(), Some(now + PAUSE));
         assert!(reports.may_begin(now + PAUSE));
         assert!(!reports.summary.replace("1"));
+        assert_eq!(reports.due(), None);
+    }
+
+    #[test]
+    fn metrics_that_could_not_be_written_are_tried_again_and_an_error_is_said_once() {
+        let failed = |text: &str| Err(text.to_owned());
+        let said = |text: &str| Some(text.to_owned());
+        let start = Instant::now();
+        let mut reports = Reports::new(start);
+        assert!(reports.may_write_metrics("1", start));
+        assert_eq!(reports.metrics_written(failed("full"), start), said("full"));
+        assert_eq!(reports.due(), Some(start + RETRY));
+        assert!(!reports.may_write_metrics("2", start + RETRY / 2));
+        let now = start + RETRY;
+        assert!(
+            reports.may_write_metrics("1", now),
+            "although it is the same"
+        );
+        assert_eq!(reports.metrics_written(failed("full"), now), None);
+        let now = now + RETRY;
+        assert!(reports.may_write_metrics("1", now));
+        assert_eq!(reports.metrics_written(failed("gone"), now), said("gone"));
+        // A pause ends first.
+        reports.pause(now + RETRY);
+        assert_eq!(reports.due(), Some(now + RETRY + PAUSE));
+        let now = now + RETRY + PAUSE;
+        assert!(reports.may_write_metrics("1", now));
+        assert_eq!(reports.metrics_written(Ok(()), now), None);
+        assert_eq!(reports.due(), None);
+        assert!(!reports.may_write_metrics("1", now));
+        assert!(reports.may_write_metrics("2", now));
+        assert_eq!(reports.metrics_written(failed("gone"), now), said("gone"));
+        reports.forget_failure();
         assert_eq!(reports.due(), None);
     }
 }
