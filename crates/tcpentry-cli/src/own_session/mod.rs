@@ -22,7 +22,7 @@ use tcpentry::{Connection, Error, Inode, Pair, State};
 
 use crate::message::print_error;
 use path::{Hidden, LooseEnd, Path};
-pub(crate) use proc::is_in_first_namespace;
+pub(crate) use proc::{blind_spot, is_in_first_namespace};
 use servers::Servers;
 use sockets::Table;
 
@@ -52,6 +52,10 @@ static OF_A_SERVER: CallerGuard = CallerGuard {
     cause: "an SSH server holds it",
     hint: "ssh-sessions = true in the rule deletes it",
     win32: ERROR_ACCESS_DENIED,
+};
+static OF_NOBODY_SEEN: CallerGuard = CallerGuard {
+    cause: "who holds it can't be seen, and may be an SSH server",
+    ..OF_A_SERVER
 };
 
 /// Makes the error of a connection that carries the own session.
@@ -165,10 +169,9 @@ impl SessionGuard {
         }
         if self.protects == Protection::Servers {
             let session = self.session.get_or_insert_with(OwnSession::of_a_service);
-            return if session.is_a_servers(found) {
-                Err(Error::refused(Guard::Caller(&OF_A_SERVER), found.pair))
-            } else {
-                Ok(())
+            return match session.guard_of_a_server(found) {
+                Some(guard) => Err(Error::refused(Guard::Caller(guard), found.pair)),
+                None => Ok(()),
             };
         }
         let session = self.session.get_or_insert_with(OwnSession::find);
@@ -246,6 +249,8 @@ struct OwnSession {
     /// The servers, which are looked for where the path is not known.
     servers: OnceCell<Servers>,
     held_by_others: OnceCell<HashSet<Inode>>,
+    /// Set for a service that can't see the processes of others.
+    is_blind: bool,
 }
 
 impl OwnSession {
@@ -257,7 +262,10 @@ impl OwnSession {
 
     /// Returns the session of a service, which has none: only the sessions of others are asked about.
     fn of_a_service() -> Self {
-        Self::on(Path::default(), Table::default())
+        Self {
+            is_blind: blind_spot().is_some(),
+            ..Self::on(Path::default(), Table::default())
+        }
     }
 
     fn on(path: Path, table: Table) -> Self {
@@ -270,6 +278,7 @@ impl OwnSession {
             table,
             servers: OnceCell::new(),
             held_by_others: OnceCell::new(),
+            is_blind: false,
         }
     }
 
@@ -337,12 +346,19 @@ impl OwnSession {
         }
     }
 
-    /// Returns true if an SSH server holds a connection, or one whose descriptors may not be seen may do so.
-    fn is_a_servers(&mut self, found: &Connection) -> bool {
-        found.inode.is_some_and(|inode| {
-            let hidden = self.servers().hidden;
-            self.servers().hold(inode) || (hidden && self.may_be_a_hidden_servers(found, inode))
-        })
+    /// Returns the guard of a connection that an SSH server holds, or somebody who can't be seen may hold as one.
+    fn guard_of_a_server(&self, found: &Connection) -> Option<&'static CallerGuard> {
+        let inode = found.inode?;
+        if self.servers().hold(inode) {
+            return Some(&OF_A_SERVER);
+        }
+        let may_be_a_servers =
+            found.uid == 0 || found.uid == OVERFLOW || found.local().port() == SSH;
+        if !may_be_a_servers || !(self.is_blind || self.servers().hidden) {
+            return None;
+        }
+        let others = self.held_by_others.get_or_init(servers::held_by_others);
+        (!others.contains(&inode)).then_some(&OF_NOBODY_SEEN)
     }
 
     /// Returns true if an SSH server may have accepted a connection of this user's: it is root's then, or of somebody

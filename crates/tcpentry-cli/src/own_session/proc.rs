@@ -307,6 +307,20 @@ pub(crate) fn is_in_first_namespace() -> bool {
     })
 }
 
+/// Returns why the processes of others may not be seen here; `None` where they are.
+pub(crate) fn blind_spot() -> Option<&'static str> {
+    match pids() {
+        Ok(pids) if pids.is_empty() => return Some("there is no /proc here that shows them"),
+        Ok(_) => {}
+        Err(_) => return Some("/proc can't be read"),
+    }
+    if !is_in_first_namespace() {
+        return Some("a pid namespace of its own shows only processes within it");
+    }
+    // With hidepid, others are not there, or say nothing.
+    name(1).is_empty().then_some("/proc hides them (hidepid)")
+}
+
 fn open(at: impl AsFd, path: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
     let flags = flags | OFlags::RDONLY | OFlags::CLOEXEC;
     retry_on_intr(|| rustix::fs::openat(&at, path, flags, Mode::empty()))

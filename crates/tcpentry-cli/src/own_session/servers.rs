@@ -4,6 +4,7 @@
 
 use std::collections::HashSet;
 
+use rustix::io::Errno;
 use tcpentry::{Inode, Pair};
 
 use super::proc::{self, Folder};
@@ -86,11 +87,23 @@ impl Servers {
         let mut servers = Self::default();
         for pid in proc::pids().unwrap_or_default() {
             // One that has hidden is root's here, too.
-            if proc::owner(pid) != Some(0) || !NAMES.contains(&proc::name(pid).as_slice()) {
+            if proc::owner(pid) != Some(0) {
                 continue;
             }
-            let Ok(folder) = Folder::of(pid) else {
+            let name = proc::name(pid);
+            if name.is_empty() {
+                // Unless it has ended, it does not say what it is.
+                servers.hidden |= proc::owner(pid).is_some();
+            }
+            if !NAMES.contains(&name.as_slice()) {
                 continue;
+            }
+            let folder = match Folder::of(pid) {
+                Ok(folder) => folder,
+                Err(errno) => {
+                    servers.hidden |= !matches!(errno, Errno::NOENT | Errno::SRCH);
+                    continue;
+                }
             };
             if !is_one(&folder) {
                 continue;

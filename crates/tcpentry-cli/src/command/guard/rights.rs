@@ -3,9 +3,11 @@
 use std::fmt;
 
 use rustix::thread::CapabilitySet;
-use tcpentry::TcpTable;
 use tcpentry::filter::Mentioned;
 use tcpentry::support::Support;
+use tcpentry::{Error, TcpTable};
+
+use crate::own_session::blind_spot;
 
 use super::rules::{self, NetnsScope, Rule, Trigger};
 
@@ -16,8 +18,9 @@ pub(super) struct Rights(CapabilitySet);
 /// The caller, and the system, as far as rules can act here.
 pub(super) struct CallerRights {
     held: CapabilitySet,
-    /// `None` where the kernel could not be asked.
-    support: Option<Support>,
+    support: Result<Support, Error>,
+    /// The reason why it may not see the processes of others.
+    blind_spot: Option<&'static str>,
 }
 
 impl Rights {
@@ -63,12 +66,15 @@ impl CallerRights {
             held |= CapabilitySet::DAC_READ_SEARCH;
         }
         let support = TcpTable::open().and_then(|mut table| Support::probe(&mut table));
-        let support = support.ok();
-        if support.as_ref().is_some_and(|it| !it.net_admin) {
+        if support.as_ref().is_ok_and(|it| !it.net_admin) {
             // That of a user namespace is none over this table.
             held.remove(CapabilitySet::NET_ADMIN);
         }
-        Self { held, support }
+        Self {
+            held,
+            support,
+            blind_spot: blind_spot(),
+        }
     }
 
     /// Returns what this caller can't do for a rule with these needs.
@@ -78,23 +84,26 @@ impl CallerRights {
         });
         let lines = lacking
             .map(|(_, name, consequence)| format!("whoever runs this lacks {name}: {consequence}"));
-        lines.collect()
+        let blind_spot = self.blind_spot.filter(|_| rights.0.contains(OWNERS));
+        let blind_spot = blind_spot
+            .map(|why| format!("it can't see who holds the connections of others: {why}"));
+        lines.chain(blind_spot).collect()
     }
 
     /// Returns what this system can't do for any rule.
     pub(super) fn lines(&self) -> Vec<String> {
         let mut lines = Vec::new();
         match &self.support {
-            None => lines.push("the TCP table can't be read here: see `tcpentry doctor`".to_owned()),
-            Some(found) if !found.tcp_diag => lines.push(
+            Err(error) => lines.push(error.to_string()),
+            Ok(found) if !found.tcp_diag => lines.push(
                 "this kernel answers no question about TCP sockets: see `tcpentry doctor`"
                     .to_owned(),
             ),
-            Some(found) if !found.destroy => lines.push(
+            Ok(found) if !found.destroy => lines.push(
                 "this kernel destroys no sockets (CONFIG_INET_DIAG_DESTROY): only what a process holds can end here"
                     .to_owned(),
             ),
-            Some(_) => {}
+            Ok(_) => {}
         }
         lines
     }

@@ -33,8 +33,9 @@ fn answer(stage: &Stage, addresses: &[&str]) {
     ));
 }
 
+/// The service is in a pid namespace of its own: who holds a connection it can't see.
 const RULE: &str = "[rule.moved]\nwhen = \"name-changed db.internal\"\nabsent-for = \"2s\"\n\
-                    delete = \"dst $former dport = :5432\"\n";
+                    delete = \"dst $former dport = :5432\"\nssh-sessions = true\n";
 
 fn status(stage: &Stage) -> serde_json::Value {
     stage.run("guard status --json").objects().remove(0)
@@ -54,6 +55,22 @@ fn what_hangs_on_the_former_address_ends_and_on_its_other_ports_does_not() {
         assert_eq!(rule(&status(stage), "moved")["last_event_text"], CLIENT);
         service.logs("deleted: ");
         assert_eq!(service.counts("deleted: "), 1);
+    });
+}
+
+#[test]
+fn a_connection_of_roots_whose_holder_is_not_seen_may_be_a_sessions() {
+    on_a_stage(|stage| {
+        let old = call(stage, CLIENT, 5432);
+        answer(stage, &[CLIENT]);
+        let rule = RULE.replace("ssh-sessions = true", "");
+        let service = Service::start(stage.command(&[]), &rule);
+        service
+            .logs("rule moved: it can't see who holds the connections of others: a pid namespace");
+        std::thread::sleep(Duration::from_millis(1500));
+        answer(stage, &[OTHER]);
+        service.logs("who holds it can't be seen, and may be an SSH server");
+        assert!(is_alive(&old) && service.counts("deleted: ") == 0);
     });
 }
 
