@@ -8,13 +8,15 @@ use std::env;
 use std::ffi::OsStr;
 use std::fmt;
 use std::io::{self, ErrorKind};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{FileType, Mode, OFlags};
 use rustix::io::Errno;
+use rustix::net::SendFlags;
 use tcpentry::escape::escape_for_terminal;
 
 /// The log.
@@ -201,7 +203,7 @@ impl EventLog {
                 path: journal.to_owned(),
             }),
             // Lines on standard error are better than nothing, also where they end up in the journal.
-            _ => Self::of(LogSink::Lines(stderr)),
+            _ => Self::of(LogSink::Lines(reopen(&stderr).unwrap_or(stderr))),
         }
     }
 
@@ -349,7 +351,10 @@ impl LogSink {
                 }
                 // A pipe that has room takes this much without waiting (PIPE_BUF).
                 let some = &bytes[..bytes.len().min(AT_ONCE)];
-                Ok(rustix::io::write(out, some)?)
+                match rustix::net::send(out, some, SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
+                    Err(Errno::NOTSOCK) => Ok(rustix::io::write(out, some)?),
+                    sent => Ok(sent?),
+                }
             }
             Self::Nowhere => Ok(bytes.len()),
         }
@@ -370,6 +375,19 @@ fn connect(journal: &Path) -> io::Result<UnixDatagram> {
     socket.set_nonblocking(true)?;
     socket.connect(journal)?;
     Ok(socket)
+}
+
+/// Opens the pipe or terminal behind a descriptor anew, so that no write to it blocks: between `poll` and the write, another writer may
+/// take the room, and a terminal that has some need not have it for a line. `O_NONBLOCK` on the descriptor that was inherited would
+/// be that of others, too. `None` for what never blocks, and for what may not be opened.
+fn reopen(out: &OwnedFd) -> Option<OwnedFd> {
+    let kind = FileType::from_raw_mode(rustix::fs::fstat(out).ok()?.st_mode);
+    if !matches!(kind, FileType::Fifo | FileType::CharacterDevice) {
+        return None;
+    }
+    let path = format!("/proc/self/fd/{}", out.as_raw_fd());
+    let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    rustix::fs::open(path, flags, Mode::empty()).ok()
 }
 
 /// Waits until something can be written, for so long at most; false where it can't be. An error is an answer, too: the write
@@ -636,6 +654,23 @@ mod tests {
         );
         let whole = deleted().escaped();
         assert!(lines.iter().all(|line| *line == whole), "no line is cut");
+    }
+
+    #[test]
+    fn a_pipe_that_others_fill_and_a_terminal_that_nobody_reads_hold_nothing_up() {
+        let (reader, writer) = pipe();
+        let terminal = tcpentry_testkit::pty::Terminal::open();
+        for out in [writer, OwnedFd::from(terminal.inside())] {
+            let log = EventLog::choose(None, Some(out), Path::new(JOURNAL));
+            // As if `poll` had seen room each time.
+            let LogSink::Lines(out) = &log.sink else {
+                panic!("{log:?}");
+            };
+            let written = (0..).map(|_| rustix::io::write(out, &[b'a'; 100]));
+            let failed = written.take(1 << 20).find_map(Result::err);
+            assert_eq!(failed, Some(Errno::AGAIN));
+        }
+        drop((reader, terminal));
     }
 
     #[test]
