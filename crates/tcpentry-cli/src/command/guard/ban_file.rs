@@ -1,10 +1,11 @@
 //! The bans, as they are kept over a restart of the service: a prefix a line, and the second since 1970 at which it expires.
 
 use std::fs;
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use rustix::fs::{Mode, OFlags};
 use tcpentry::filter::Prefix;
 
 use super::service::folder;
@@ -16,7 +17,7 @@ pub(super) fn path() -> PathBuf {
 
 /// Reads those that have not expired; of a line that is not understood nothing is known, and the others stand.
 pub(super) fn read(path: &Path) -> io::Result<Vec<(Prefix, Option<Duration>)>> {
-    let text = match fs::read(path) {
+    let text = match read_regular(path) {
         // A line that a crash has spoiled is one that is not understood.
         Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -40,6 +41,29 @@ pub(super) fn read(path: &Path) -> io::Result<Vec<(Prefix, Option<Duration>)>> {
     Ok(bans.collect())
 }
 
+/// Reads a file; of any other kind nothing is waited for.
+fn read_regular(path: &Path) -> io::Result<Vec<u8>> {
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let mut file = fs::File::from(rustix::fs::open(path, flags, Mode::empty())?);
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("it is not a regular file"));
+    }
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Moves a file that could not be read out of the way of the next one, and returns where it is.
+pub(super) fn put_aside(path: &Path) -> io::Result<PathBuf> {
+    let names = (1..=MAX_ASIDE).map(|number| path.with_extension(format!("unread{number}")));
+    // The last one is replaced in the end.
+    let mut free = names.filter(|it| fs::symlink_metadata(it).is_err());
+    let last = || path.with_extension(format!("unread{MAX_ASIDE}"));
+    let aside = free.next().unwrap_or_else(last);
+    fs::rename(path, &aside)?;
+    Ok(aside)
+}
+
 /// Writes them, whole or not at all.
 pub(super) fn write(
     path: &Path,
@@ -49,7 +73,23 @@ pub(super) fn write(
         fs::create_dir_all(folder)?;
     }
     let beside = path.with_extension("new");
-    let mut file = io::BufWriter::new(fs::File::create(&beside)?);
+    let written = write_new(&beside, bans).and_then(|()| fs::rename(&beside, path));
+    if written.is_err() {
+        let _ = fs::remove_file(&beside);
+    }
+    written
+}
+
+/// Writes a file that was not there before, whatever of that name was.
+fn write_new(
+    path: &Path,
+    bans: impl Iterator<Item = (Prefix, Option<Duration>)>,
+) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = io::BufWriter::new(fs::File::create_new(path)?);
     let now = now();
     for (prefix, left) in bans {
         match left.and_then(|left| now.checked_add(left)) {
@@ -58,8 +98,7 @@ pub(super) fn write(
         }
     }
     let file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
-    file.sync_all()?;
-    fs::rename(beside, path)
+    file.sync_all()
 }
 
 fn now() -> Duration {
@@ -68,6 +107,7 @@ fn now() -> Duration {
         .unwrap_or_default()
 }
 
+const MAX_ASIDE: u32 = 9;
 /// The folder of a service that systemd has given none.
 const FOLDER: &str = "/var/lib/tcpentry";
 
@@ -97,6 +137,34 @@ mod tests {
             left <= hour && left + Duration::from_secs(10) > hour,
             "{left:?}"
         );
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn what_is_no_file_is_not_waited_for_and_what_can_not_be_read_is_kept() {
+        let folder = format!("tcpentry-no-bans-{}", std::process::id());
+        let folder = std::env::temp_dir().join(folder);
+        fs::create_dir(&folder).unwrap();
+        let path = folder.join("guard-bans");
+        let fifo = |path: &Path| {
+            let mode = Mode::RUSR | Mode::WUSR;
+            rustix::fs::mkfifoat(rustix::fs::CWD, path, mode).unwrap();
+        };
+        fifo(&path);
+        assert!(read(&path).is_err());
+        let aside = put_aside(&path).unwrap();
+        assert!(!aside.is_file() && read(&path).unwrap().is_empty());
+        fs::create_dir(&path).unwrap();
+        assert!(read(&path).is_err());
+        assert_ne!(put_aside(&path).unwrap(), aside);
+        fifo(&path.with_extension("new"));
+        let bans = [("192.0.2.1".parse().unwrap(), None)];
+        write(&path, bans.into_iter()).unwrap();
+        assert_eq!(read(&path).unwrap(), bans);
+        // A write that fails leaves nothing behind, and what was written before.
+        fs::create_dir_all(folder.join("none/full")).unwrap();
+        assert!(write(&folder.join("none"), bans.into_iter()).is_err());
+        assert!(!folder.join("none.new").exists());
         fs::remove_dir_all(folder).unwrap();
     }
 }

@@ -108,10 +108,10 @@ impl TableWorker {
                 None
             }
             WorkerTask::Do(StateCommand::Log(_)) => None,
-            WorkerTask::FindMissing => {
-                // Where the table can't be read, the next look of a rule says so.
-                find_missing().ok().map(Event::AddressesMissing)
-            }
+            WorkerTask::FindMissing => Some(match find_missing() {
+                Ok(missing) => Event::AddressesMissing(missing),
+                Err(error) => Event::SearchFailed(error.to_string()),
+            }),
         }
     }
 }

@@ -1,8 +1,11 @@
 //! Addresses that leave the host: both ends of what was on them hear of it, and one that only moves ends nothing.
 
+use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
+use rustix::process::{Resource, getrlimit, prlimit};
 use tcpentry_testkit::link::{Neighbour, ip};
 use tcpentry_testkit::tcp::{self, Ends};
 use tcpentry_testkit::{isolated, skip, stage, until};
@@ -67,6 +70,47 @@ fn when_an_address_has_left_both_ends_know_in_both_families() {
         service.logs_times("rule left: deleted: ", 2);
         assert!(others.iter().all(is_alive));
         assert_eq!(service.counts("deleted: "), 2, "{}", service.log());
+    });
+}
+
+#[test]
+fn while_it_is_not_known_which_addresses_are_here_nothing_is_taken_and_then_all_is() {
+    beside_a_neighbour(|neighbour| {
+        ip(&["addr add 10.0.0.50/24 dev veth0"]);
+        let leaving = connect(neighbour, &listen("10.0.0.50"));
+        let rules = format!("{RULE}[rule.bans]\nwhen = \"ban\"\ndelete = \"dst $elements\"\n");
+        let service = Service::start(program(), &rules);
+        // It can open nothing more.
+        let limit = |current| {
+            let mut limits = getrlimit(Resource::Nofile);
+            limits.current = Some(current);
+            prlimit(Some(service.pid()), Resource::Nofile, limits).unwrap();
+        };
+        limit(5);
+        ip(&[
+            "addr add 10.0.0.60/24 dev veth0",
+            "addr del 10.0.0.50/24 dev veth0",
+        ]);
+        service.logs("nothing is taken from an event until it is known which are its own");
+        std::thread::sleep(Duration::from_millis(1500));
+        assert_eq!(tcp::pending_error(&leaving.server), None);
+        assert_eq!(service.counts("nothing is taken from an event"), 1);
+        let own = tcp::connect_to(&listen("10.0.0.60"));
+        limit(1024);
+        let mut control = UnixStream::connect("/run/tcpentry/guard.sock").unwrap();
+        control.write_all(b"ban\nadd 10.0.0.60\n\n").unwrap();
+        let mut reply = String::new();
+        control.read_to_string(&mut reply).unwrap();
+        both_know(&leaving);
+        // Refused as a whole before its addresses were read again, or that one behind them.
+        let is_refused = reply.contains("can't be read");
+        until("it is not taken", || {
+            is_refused
+                || service
+                    .log()
+                    .contains("10.0.0.60 is an address of this host")
+        });
+        assert!(is_alive(&own), "{reply}{}", service.log());
     });
 }
 

@@ -98,8 +98,17 @@ struct Service {
     /// The last event of each rule, by its number, and the second since 1970 at which it was: converted once, so that it stays
     /// the same.
     event_times: HashMap<u64, (Instant, u64)>,
-    /// The bans have changed since they were written, and the time from which they may be written again.
-    bans: (bool, Instant),
+    kept_bans: KeptBans,
+}
+
+/// The state of the file of bans.
+struct KeptBans {
+    /// Set where they have changed since they were written.
+    are_unwritten: bool,
+    /// The time from which they may be written again.
+    due: Instant,
+    /// The reason why they could not be written.
+    error: Option<String>,
 }
 
 impl Service {
@@ -172,7 +181,11 @@ impl Service {
             watchdog,
             reports: Reports::new(now),
             event_times: HashMap::new(),
-            bans: (false, now),
+            kept_bans: KeptBans {
+                are_unwritten: false,
+                due: now,
+                error: None,
+            },
         };
         service.begin(now);
         Ok(service)
@@ -180,18 +193,7 @@ impl Service {
 
     /// Looks at what is there already: elements of sets, bans, connections on addresses that have gone.
     fn begin(&mut self, now: Instant) {
-        match ban_file::read(&ban_file::path()) {
-            Ok(bans) => {
-                self.guard.apply(Event::KnownBans(bans), now);
-            }
-            Err(error) => self.say(
-                Priority::Warning,
-                &format!(
-                    "{}: {error}: earlier bans are not known",
-                    ban_file::path().display()
-                ),
-            ),
-        }
+        self.read_bans(now);
         self.watch(now);
         // From here on nothing that happens is missed.
         let text = format!("runs {}", self.summary());
@@ -199,6 +201,24 @@ impl Service {
         self.say_what_is_lacking();
         self.act(now);
         self.notifier.ready(&self.summary());
+    }
+
+    /// Reads the bans of earlier runs. A file that can't be read stays under another name: the next one is written in its place.
+    fn read_bans(&mut self, now: Instant) {
+        let path = ban_file::path();
+        let error = match ban_file::read(&path) {
+            Ok(bans) => return self.guard.apply(Event::KnownBans(bans), now),
+            Err(error) => error,
+        };
+        let kept = match ban_file::put_aside(&path) {
+            Ok(aside) => format!("; the file is {} now", aside.display()),
+            Err(_) => String::new(),
+        };
+        let path = path.display();
+        self.say(
+            Priority::Warning,
+            &format!("{path}: {error}: earlier bans are not known{kept}"),
+        );
     }
 
     /// Says for each rule what can't be done for it here.
@@ -260,12 +280,7 @@ impl Service {
             drain(&self.ending);
             // First of all, which addresses are this host's.
             self.hear(now);
-            while let Ok(event) = self.answers.try_recv() {
-                match event {
-                    Event::AddressesMissing(missing) => self.sources.missing(missing, now),
-                    event => self.guard.apply(event, now),
-                }
-            }
+            self.take_answers(now);
             for request in self.control.serve(now) {
                 if self.control.still_waits(&request.reply) {
                     self.serve(request, now);
@@ -305,7 +320,7 @@ impl Service {
             self.sources.due(),
             self.control.deadline(),
             self.watchdog.map(|(_, due)| due),
-            self.bans.0.then_some(self.bans.1),
+            self.kept_bans.are_unwritten.then_some(self.kept_bans.due),
             self.reports.due(),
         ];
         let due = due.into_iter().flatten().min();
@@ -333,6 +348,21 @@ impl Service {
     fn hear(&mut self, now: Instant) {
         let heard = self.sources.read(self.guard.states(), now);
         self.take(heard, now);
+    }
+
+    /// Takes what the threads have found out, once it is known which addresses are this host's.
+    fn take_answers(&mut self, now: Instant) {
+        while !self.sources.is_host_unread() {
+            match self.answers.try_recv() {
+                Ok(Event::AddressesMissing(missing)) => self.sources.missing(missing, now),
+                Ok(Event::SearchFailed(reason)) => {
+                    let heard = self.sources.search_again(reason, now);
+                    self.take(heard, now);
+                }
+                Ok(event) => self.guard.apply(event, now),
+                Err(_) => return,
+            }
+        }
     }
 
     fn take(&mut self, heard: Heard, now: Instant) {
@@ -443,8 +473,14 @@ impl Service {
         }
         let count = changes.len();
         self.hear(now);
+        if self.sources.is_host_unread() {
+            return ControlReply::Error(
+                "the addresses of this host can't be read, which a ban must not be of: try again"
+                    .to_owned(),
+            );
+        }
         self.guard.apply(Event::Bans(changes), now);
-        self.bans.0 = true;
+        self.kept_bans.are_unwritten = true;
         ControlReply::Done(match count {
             1 => "1 change of the bans was taken".to_owned(),
             _ => format!("{count} changes of the bans were taken"),
@@ -457,19 +493,33 @@ impl Service {
         with_bans.map_or_else(Vec::new, |it| it.bans.iter(now).collect())
     }
 
-    /// Writes the bans down once they have changed, at most once a second.
+    /// Writes the bans down once they have changed, at most once a second, and until that has succeeded.
     fn keep_bans(&mut self, now: Instant) {
-        if !self.bans.0 || self.bans.1 > now {
+        if !self.kept_bans.are_unwritten || self.kept_bans.due > now {
             return;
         }
-        self.bans = (false, now + Duration::from_secs(1));
         let path = ban_file::path();
-        if let Err(error) = ban_file::write(&path, self.known_bans(now).into_iter()) {
-            let path = path.display();
-            self.say(
+        let written = ban_file::write(&path, self.known_bans(now).into_iter());
+        let error = written.err().map(|error| error.to_string());
+        let pause = if error.is_some() { RETRY } else { PAUSE };
+        let before = std::mem::replace(
+            &mut self.kept_bans,
+            KeptBans {
+                are_unwritten: error.is_some(),
+                due: now + pause,
+                error: error.clone(),
+            },
+        );
+        if error == before.error {
+            return;
+        }
+        let path = path.display();
+        match error {
+            Some(error) => self.say(
                 Priority::Error,
-                &format!("{path}: {error}: the bans will not be known after a restart"),
-            );
+                &format!("{path}: {error}: unless this can be written, a restart forgets the bans"),
+            ),
+            None => self.say(Priority::Notice, &format!("{path} has all bans again")),
         }
     }
 
@@ -584,7 +634,7 @@ impl Service {
                 self.log.write(&record(&entry));
             }
         }
-        self.bans.1 = now;
+        self.kept_bans.due = now;
         self.keep_bans(now);
         self.say(Priority::Notice, "has ended");
         self.log.drain(Duration::from_secs(1));
@@ -595,6 +645,10 @@ impl Service {
     }
 }
 
+/// The time between two files of bans.
+const PAUSE: Duration = Duration::from_secs(1);
+/// The time until a file that could not be written is tried again.
+const RETRY: Duration = Duration::from_secs(5);
 const DROPPED: &str = "it can't enter other network namespaces: that right was dropped at the start, when no rule needed it; \
     restart the service";
 

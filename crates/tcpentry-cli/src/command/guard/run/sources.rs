@@ -31,6 +31,42 @@ pub(super) struct Sources {
     poll_due: Option<Instant>,
     /// Sets of which it has been said that their elements are no addresses.
     refused: BTreeSet<SetName>,
+    /// What could not be done so far, each with the time of the next attempt.
+    host_unread: Option<Retry>,
+    sets_unread: Option<Retry>,
+    unopened: Option<Retry>,
+    /// The search for connections on addresses that have gone.
+    unsearched: Option<Retry>,
+}
+
+/// Something that failed, and is tried again.
+struct Retry {
+    due: Instant,
+    /// The warnings of the last attempt, which are said once.
+    warnings: Vec<String>,
+}
+
+impl Retry {
+    /// Plans another attempt where there is something to warn of. Adds what was not said the last time.
+    fn after(
+        last: Option<Self>,
+        warnings: Vec<String>,
+        now: Instant,
+        heard: &mut Heard,
+    ) -> Option<Self> {
+        if warnings.is_empty() {
+            return None;
+        }
+        let said = last.map_or_else(Vec::new, |last| last.warnings);
+        let new = warnings.iter().filter(|it| !said.contains(it)).cloned();
+        heard.warnings.extend(new);
+        let due = now + RETRY;
+        Some(Self { due, warnings })
+    }
+
+    fn is_due(retry: Option<&Self>, now: Instant) -> bool {
+        retry.is_some_and(|retry| retry.due <= now)
+    }
 }
 
 /// An address that was on no device when it was looked for, or that has left one.
@@ -56,22 +92,24 @@ impl Sources {
         let mut heard = Heard::default();
         let any = |is_it: fn(&Trigger) -> bool| rules.iter().any(|rule| is_it(&rule.trigger));
         let wants_addresses = any(|it| matches!(it, Trigger::AddressRemoved { .. }));
+        let mut failures = Vec::new();
         keep(
             &mut self.addresses,
             wants_addresses,
             AddressWatch::open,
-            &mut heard,
+            &mut failures,
         );
         // Also for a rule that was not there before.
         heard.find_missing = wants_addresses;
         let wants_sets = any(|it| matches!(it, Trigger::Set { .. }));
-        keep(&mut self.sets, wants_sets, SetWatch::open, &mut heard);
+        keep(&mut self.sets, wants_sets, SetWatch::open, &mut failures);
         let wants_host = any(|it| !matches!(it, Trigger::Every(_)));
         let is_new = self.host.is_none();
-        keep(&mut self.host, wants_host, HostWatch::open, &mut heard);
+        keep(&mut self.host, wants_host, HostWatch::open, &mut failures);
+        self.unopened = Retry::after(self.unopened.take(), failures, now, &mut heard);
         if wants_host && is_new {
             // What has changed since they were read last was not announced to it.
-            read_host(&mut heard);
+            self.read_host(now, &mut heard);
         }
         self.refused.clear();
         self.read_all_sets(
@@ -82,7 +120,23 @@ impl Sources {
         heard
     }
 
+    /// Returns true while it is not known which addresses are this host's: nothing may be taken from an event until then.
+    pub(super) fn is_host_unread(&self) -> bool {
+        self.host_unread.is_some()
+    }
+
+    /// Plans another search for connections on addresses that have gone, after one that failed for this reason.
+    pub(super) fn search_again(&mut self, reason: String, now: Instant) -> Heard {
+        let mut heard = Heard::default();
+        self.unsearched = Retry::after(self.unsearched.take(), vec![reason], now, &mut heard);
+        heard
+    }
+
     pub(super) fn add_fds<'s>(&'s self, fds: &mut Vec<PollFd<'s>>) {
+        if self.is_host_unread() {
+            // What is announced waits until then.
+            return;
+        }
         if let Some(addresses) = &self.addresses {
             fds.push(PollFd::new(addresses, PollFlags::IN));
         }
@@ -93,30 +147,63 @@ impl Sources {
 
     /// Returns the time at which there is something to read though nothing is announced.
     pub(super) fn due(&self) -> Option<Instant> {
+        if let Some(unread) = &self.host_unread {
+            return Some(unread.due);
+        }
         let gone = self.gone.front().map(|gone| gone.due);
-        gone.into_iter().chain(self.poll_due).min()
+        let retries = [&self.sets_unread, &self.unopened, &self.unsearched];
+        let retries = retries.into_iter().flatten().map(|retry| retry.due);
+        gone.into_iter().chain(self.poll_due).chain(retries).min()
     }
 
     /// Reads what has come.
     pub(super) fn read(&mut self, rules: &[RuleState], now: Instant) -> Heard {
+        let enabled = rules.iter().map(|it| &*it.rule).filter(|it| it.enabled);
+        let enabled: Vec<_> = enabled.collect();
+        if Retry::is_due(self.unopened.as_ref(), now) {
+            return self.watch(&enabled, now);
+        }
         let mut heard = Heard::default();
-        self.read_host(&mut heard);
+        self.read_changed_host(now, &mut heard);
+        if self.is_host_unread() {
+            return heard;
+        }
         self.read_addresses(now, &mut heard);
-        let is_wanted = |name: &SetName| {
-            rules
-                .iter()
-                .any(|it| it.rule.enabled && is_of(&it.rule, name))
-        };
+        if self.is_host_unread() {
+            return heard;
+        }
+        if let Some(search) = self.unsearched.as_mut().filter(|it| it.due <= now) {
+            // Where it fails again, that is the end of this time.
+            search.due = now + RETRY;
+            heard.find_missing = true;
+        }
+        let is_wanted = |name: &SetName| enabled.iter().any(|rule| is_of(rule, name));
+        if Retry::is_due(self.sets_unread.as_ref(), now) {
+            self.read_all_sets(is_wanted, now, &mut heard);
+        }
         self.read_sets(is_wanted, now, &mut heard);
         heard
     }
 
-    /// Reads the addresses of this host where they have changed, before anything is decided by them.
-    fn read_host(&mut self, heard: &mut Heard) {
+    /// Reads the addresses of this host where they have changed, or could not be read before, so that nothing is decided by
+    /// others.
+    fn read_changed_host(&mut self, now: Instant, heard: &mut Heard) {
         let changed = self.host.as_mut().map(HostWatch::has_changed);
-        if matches!(changed, Some(Ok(true) | Err(_))) {
-            read_host(heard);
+        if matches!(changed, Some(Ok(true) | Err(_))) || self.is_host_unread() {
+            self.read_host(now, heard);
         }
+    }
+
+    fn read_host(&mut self, now: Instant, heard: &mut Heard) -> Option<HostAddresses> {
+        let read = HostAddresses::read();
+        let failures = read.as_ref().err().map(|error| {
+            format!("{error}: nothing is taken from an event until it is known which are its own")
+        });
+        let failures = failures.into_iter().collect();
+        self.host_unread = Retry::after(self.host_unread.take(), failures, now, heard);
+        let host = read.ok()?;
+        heard.events.push(Event::Host(host.clone()));
+        Some(host)
     }
 
     fn read_addresses(&mut self, now: Instant, heard: &mut Heard) {
@@ -131,34 +218,26 @@ impl Sources {
         let leaving: Vec<_> = leaving.collect();
         if !leaving.is_empty() {
             // Before it is taken that they are this host's.
-            self.read_host(heard);
+            self.read_changed_host(now, heard);
             heard.events.push(Event::AddressesLeaving(leaving));
         }
     }
 
     /// Decides by the addresses that this host has now what has become of so many that have left a device.
     fn read_gone(&mut self, due: usize, now: Instant, heard: &mut Heard) {
+        // By the same addresses it is decided what is taken. Nothing is ended by an address that may be there.
+        let Some(host) = self.read_host(now, heard) else {
+            return;
+        };
         let mut gone: Vec<_> = self.gone.drain(..due).collect();
         let mut stayed: Vec<_> = gone.iter().map(|gone| gone.address).collect();
-        let host = HostAddresses::read();
         // One that has come back and left again is on its way again.
         self.hear_addresses(now, heard);
         let leaving: HashSet<_> = self.gone.iter().map(|gone| gone.address).collect();
-        match host {
-            Ok(host) => {
-                gone.retain(|gone| {
-                    let is_here = host.role(gone.address) == Some(HostRole::Own);
-                    !is_here && !leaving.contains(&gone.address)
-                });
-                // By the same addresses it is decided what is taken.
-                heard.events.push(Event::Host(host));
-            }
-            // Nothing is ended by an address that may be there.
-            Err(error) => {
-                heard.warnings.push(error.to_string());
-                gone.clear();
-            }
-        }
+        gone.retain(|gone| {
+            let is_here = host.role(gone.address) == Some(HostRole::Own);
+            !is_here && !leaving.contains(&gone.address)
+        });
         let left: HashSet<_> = gone.iter().map(|gone| gone.address).collect();
         stayed.retain(|address| !left.contains(address) && !leaving.contains(address));
         let (mut removed, mut missing) = (Vec::new(), Vec::new());
@@ -201,7 +280,10 @@ impl Sources {
                         due: now + MOVE,
                     });
                 }
-                AddressChange::Lost => heard.find_missing = true,
+                AddressChange::Lost => {
+                    heard.find_missing = true;
+                    heard.warnings.push(LOST_ADDRESSES.to_owned());
+                }
                 _ => {}
             }
         }
@@ -209,6 +291,7 @@ impl Sources {
 
     /// Takes local addresses of connections that were on no device: one of them may have been on its way to another.
     pub(super) fn missing(&mut self, addresses: Vec<IpAddr>, now: Instant) {
+        self.unsearched = None;
         let gone = addresses.into_iter().map(|address| GoneAddress {
             address,
             device: None,
@@ -261,7 +344,10 @@ impl Sources {
             unclear.extend(self.polled.iter().cloned());
         }
         for set in unclear {
-            self.read_set(set, heard);
+            if let Err(error) = self.read_set(set, heard) {
+                let failures = vec![error.to_string()];
+                self.sets_unread = Retry::after(self.sets_unread.take(), failures, now, heard);
+            }
         }
         forget_what_came_back(&mut heard.events);
     }
@@ -275,18 +361,29 @@ impl Sources {
         self.polled.clear();
         self.poll_due = None;
         let Some(watch) = &mut self.sets else {
+            self.sets_unread = None;
             return;
         };
+        if self.host_unread.is_some() {
+            let due = now + RETRY;
+            let warnings = Vec::new();
+            self.sets_unread = Some(Retry { due, warnings });
+            return;
+        }
+        let mut failures = Vec::new();
         match watch.sets() {
             Ok(all) => {
                 for info in all.into_iter().filter(|info| is_wanted(&info.name)) {
-                    if self.is_readable(&info, now, heard) {
-                        self.read_set(info.name, heard);
+                    if self.is_readable(&info, now, heard)
+                        && let Err(error) = self.read_set(info.name, heard)
+                    {
+                        failures.push(error.to_string());
                     }
                 }
             }
-            Err(error) => heard.warnings.push(error.to_string()),
+            Err(error) => failures.push(error.to_string()),
         }
+        self.sets_unread = Retry::after(self.sets_unread.take(), failures, now, heard);
     }
 
     /// Returns true for a set of addresses, and looks at it again and again where nothing is announced of it.
@@ -305,9 +402,9 @@ impl Sources {
         is_of_addresses
     }
 
-    fn read_set(&mut self, set: SetName, heard: &mut Heard) {
+    fn read_set(&mut self, set: SetName, heard: &mut Heard) -> Result<(), Error> {
         let Some(watch) = &mut self.sets else {
-            return;
+            return Ok(());
         };
         match watch.elements(&set) {
             Ok(elements) => heard.events.push(Event::SetRead(set, parts(elements))),
@@ -315,16 +412,9 @@ impl Sources {
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 heard.events.push(Event::SetGone(set));
             }
-            Err(error) => heard.warnings.push(error.to_string()),
+            Err(error) => return Err(error),
         }
-    }
-}
-
-/// Reads the addresses of this host.
-fn read_host(heard: &mut Heard) {
-    match HostAddresses::read() {
-        Ok(host) => heard.events.push(Event::Host(host)),
-        Err(error) => heard.warnings.push(error.to_string()),
+        Ok(())
     }
 }
 
@@ -333,16 +423,16 @@ fn keep<T>(
     watch: &mut Option<T>,
     is_wanted: bool,
     open: fn() -> Result<T, Error>,
-    heard: &mut Heard,
+    failures: &mut Vec<String>,
 ) {
     if !is_wanted {
         *watch = None;
     } else if watch.is_none() {
         match open() {
             Ok(opened) => *watch = Some(opened),
-            Err(error) => heard
-                .warnings
-                .push(format!("{error}: rules about what it announces do nothing")),
+            Err(error) => failures.push(format!(
+                "{error}: rules about what it announces do nothing until it can be opened"
+            )),
         }
     }
 }
@@ -389,5 +479,9 @@ fn parts(elements: Vec<SetElement>) -> Vec<(Prefix, Option<Duration>)> {
 
 /// An address that moves to another device leaves the first one before it comes to the other.
 const MOVE: Duration = Duration::from_millis(20);
+/// The time until something that failed is tried again: a shortage may pass.
+const RETRY: Duration = Duration::from_secs(1);
+const LOST_ADDRESSES: &str = "addresses changed faster than they could be read: connections on addresses that have gone are searched for, \
+    but rules with `device` do nothing for them";
 /// The time between two looks at a set that rules of the firewall fill.
 const POLL: Duration = Duration::from_secs(5);

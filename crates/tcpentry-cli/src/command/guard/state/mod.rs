@@ -192,6 +192,8 @@ impl Guard {
                 log.extend(entries);
             }
             Event::Host(host) => self.change_never(self.never.on(host)),
+            // Of a search there is nothing to know until it has succeeded.
+            Event::SearchFailed(_) => {}
         }
     }
 
