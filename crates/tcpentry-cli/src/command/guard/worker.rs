@@ -1,6 +1,6 @@
 //! The thread that looks at the tables and deletes: a command at a time, as the state asks for them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::sync::mpsc::{Receiver, Sender};
 
@@ -44,7 +44,8 @@ pub(super) fn start(
             rounds: HashMap::new(),
             interrupt,
         };
-        for task in tasks {
+        let mut queue = TaskQueue::new(tasks);
+        while let Some(task) = queue.next() {
             if worker.interrupt.is_set() {
                 return;
             }
@@ -58,6 +59,47 @@ pub(super) fn start(
             }
         }
     })
+}
+
+/// The tasks that wait. Looks that are over are forgotten before others begin: each holds descriptors of every namespace.
+struct TaskQueue {
+    tasks: Receiver<WorkerTask>,
+    waiting: VecDeque<WorkerTask>,
+}
+
+impl TaskQueue {
+    fn new(tasks: Receiver<WorkerTask>) -> Self {
+        let waiting = VecDeque::new();
+        Self { tasks, waiting }
+    }
+
+    /// Returns the next task; waits for it. `None` where none comes any more.
+    fn next(&mut self) -> Option<WorkerTask> {
+        if self.waiting.is_empty() {
+            self.waiting.push_back(self.tasks.recv().ok()?);
+        }
+        self.waiting.extend(self.tasks.try_iter());
+        let over = self.waiting.iter().position(|task| self.is_over(task));
+        self.waiting.remove(over.unwrap_or(0))
+    }
+
+    /// Returns true for the end of a look of which nothing else waits.
+    fn is_over(&self, task: &WorkerTask) -> bool {
+        let WorkerTask::Do(StateCommand::Forget { id, round }) = task else {
+            return false;
+        };
+        !self.waiting.iter().any(|other| match other {
+            WorkerTask::Do(
+                StateCommand::Look {
+                    id: its, round: of, ..
+                }
+                | StateCommand::Delete {
+                    id: its, round: of, ..
+                },
+            ) => (its, of) == (id, round),
+            _ => false,
+        })
+    }
 }
 
 impl TableWorker {
@@ -150,4 +192,43 @@ fn delete(
         );
     }
     done
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    #[test]
+    fn a_look_that_is_over_is_forgotten_before_other_tasks_but_behind_its_own() {
+        let (send, tasks) = mpsc::channel();
+        let delete = |id| StateCommand::Delete {
+            id,
+            round: 1,
+            these: Vec::new(),
+            is_dry_run: true,
+        };
+        let forget = |id| StateCommand::Forget { id, round: 1 };
+        for command in [delete(1), delete(2), forget(2), forget(3), forget(1)] {
+            send.send(WorkerTask::Do(command)).unwrap();
+        }
+        drop(send);
+        let mut queue = TaskQueue::new(tasks);
+        let order: Vec<_> = std::iter::from_fn(|| queue.next())
+            .map(|task| match task {
+                WorkerTask::Do(StateCommand::Delete { id, .. }) => ("delete", id),
+                WorkerTask::Do(StateCommand::Forget { id, .. }) => ("forget", id),
+                _ => unreachable!("there is no other"),
+            })
+            .collect();
+        let expected = [
+            ("forget", 3),
+            ("delete", 1),
+            ("forget", 1),
+            ("delete", 2),
+            ("forget", 2),
+        ];
+        assert_eq!(order, expected);
+    }
 }
