@@ -1,8 +1,9 @@
 //! The life of a service: what its manager hears, how it ends, what it may, and what it costs when nothing happens.
 
 use std::fs;
+use std::io::{Read as _, Write as _};
 use std::os::unix::fs::MetadataExt as _;
-use std::os::unix::net::UnixDatagram;
+use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::time::Duration;
 
 use rustix::process::Signal;
@@ -217,9 +218,37 @@ fn without_nftables_the_other_rules_act_and_that_of_a_set_is_said_to_do_nothing(
         );
         let service = without_nftables(|| Service::start(program(), &rules));
         service.logs_times("rule look: deleted: ", 2);
-        service.logs("rules about what it announces do nothing");
+        let nothing = "rules about what it announces do nothing";
+        service.logs(nothing);
+        let status = run("guard status --json").objects().remove(0);
+        assert!(status["failures"][0].as_str().unwrap().contains(nothing));
         assert!(all.iter().all(|it| !is_alive(it)));
         assert!(service.end().0.success());
+    });
+}
+
+#[test]
+fn bans_that_cannot_be_written_are_written_once_they_can() {
+    alone(|| {
+        let service = Service::start(program(), WAITS);
+        let file = service.path("guard-bans");
+        fs::create_dir_all(file.join("in the way")).unwrap();
+        let mut control = UnixStream::connect("/run/tcpentry/guard.sock").unwrap();
+        control.write_all(b"ban\nadd 192.0.2.1\n\n").unwrap();
+        let mut reply = String::new();
+        control.read_to_string(&mut reply).unwrap();
+        service.logs("unless this can be written, a restart forgets the bans");
+        let failures = || run("guard status --json").objects().remove(0)["failures"].clone();
+        assert!(
+            failures()[0]
+                .as_str()
+                .unwrap()
+                .starts_with("the bans can't be written: ")
+        );
+        fs::remove_dir_all(&file).unwrap();
+        service.logs("has all bans again");
+        assert_eq!(fs::read_to_string(&file).unwrap(), "192.0.2.1\n");
+        assert!(failures().as_array().unwrap().is_empty());
     });
 }
 

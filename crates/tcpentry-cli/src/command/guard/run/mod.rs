@@ -569,6 +569,14 @@ impl Service {
         text
     }
 
+    /// Returns what has failed and is tried again.
+    fn failures(&self) -> Vec<String> {
+        let of_bans = self.kept_bans.error.iter();
+        let of_bans = of_bans.map(|error| format!("the bans can't be written: {error}"));
+        let of_sources = self.sources.failures().map(str::to_owned);
+        of_sources.chain(of_bans).collect()
+    }
+
     fn status(&mut self, now: Instant) -> GuardStatus {
         let unix = |time: SystemTime| {
             let since = time.duration_since(SystemTime::UNIX_EPOCH);
@@ -614,6 +622,7 @@ impl Service {
             ],
             last_reload_error: self.last_reload_error.clone(),
             lost_log_records: self.log.lost(),
+            failures: self.failures(),
             rules: rules.collect(),
         }
     }

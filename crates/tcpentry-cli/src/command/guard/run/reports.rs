@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 pub(super) struct Reports {
     pub(super) summary: LastText,
     metrics: LastText,
-    /// Why the metrics could not be written, and the time of the next attempt.
+    /// The reason why the metrics could not be written, and the time of the next attempt.
     failure: Option<(String, Instant)>,
     next: Instant,
     /// Set where something may have changed before that time.

@@ -31,7 +31,7 @@ pub(super) struct Sources {
     poll_due: Option<Instant>,
     /// Sets of which it has been said that their elements are no addresses.
     refused: BTreeSet<SetName>,
-    /// What could not be done so far, each with the time of the next attempt.
+    /// Failures that are tried again, each with the time of the next attempt.
     host_unread: Option<Retry>,
     sets_unread: Option<Retry>,
     unopened: Option<Retry>,
@@ -47,11 +47,11 @@ struct Retry {
 }
 
 impl Retry {
-    /// Plans another attempt where there is something to warn of. Adds what was not said the last time.
+    /// Plans another attempt at that time, where there is something to warn of. Adds what was not said the last time.
     fn after(
         last: Option<Self>,
         warnings: Vec<String>,
-        now: Instant,
+        due: Instant,
         heard: &mut Heard,
     ) -> Option<Self> {
         if warnings.is_empty() {
@@ -60,7 +60,6 @@ impl Retry {
         let said = last.map_or_else(Vec::new, |last| last.warnings);
         let new = warnings.iter().filter(|it| !said.contains(it)).cloned();
         heard.warnings.extend(new);
-        let due = now + RETRY;
         Some(Self { due, warnings })
     }
 
@@ -90,24 +89,11 @@ impl Sources {
     /// Watches what these rules are about, from what is there now on.
     pub(super) fn watch(&mut self, rules: &[&Rule], now: Instant) -> Heard {
         let mut heard = Heard::default();
-        let any = |is_it: fn(&Trigger) -> bool| rules.iter().any(|rule| is_it(&rule.trigger));
-        let wants_addresses = any(|it| matches!(it, Trigger::AddressRemoved { .. }));
-        let mut failures = Vec::new();
-        keep(
-            &mut self.addresses,
-            wants_addresses,
-            AddressWatch::open,
-            &mut failures,
-        );
+        let had_host = self.host.is_some();
+        self.open(rules, now, &mut heard);
         // Also for a rule that was not there before.
-        heard.find_missing = wants_addresses;
-        let wants_sets = any(|it| matches!(it, Trigger::Set { .. }));
-        keep(&mut self.sets, wants_sets, SetWatch::open, &mut failures);
-        let wants_host = any(|it| !matches!(it, Trigger::Every(_)));
-        let is_new = self.host.is_none();
-        keep(&mut self.host, wants_host, HostWatch::open, &mut failures);
-        self.unopened = Retry::after(self.unopened.take(), failures, now, &mut heard);
-        if wants_host && is_new {
+        heard.find_missing = self.addresses.is_some();
+        if self.host.is_some() && !had_host {
             // What has changed since they were read last was not announced to it.
             self.read_host(now, &mut heard);
         }
@@ -120,6 +106,36 @@ impl Sources {
         heard
     }
 
+    /// Opens the watches that these rules need, as far as they are not open, and closes the others.
+    fn open(&mut self, rules: &[&Rule], now: Instant, heard: &mut Heard) {
+        let any = |is_it: fn(&Trigger) -> bool| rules.iter().any(|rule| is_it(&rule.trigger));
+        let wants_addresses = any(|it| matches!(it, Trigger::AddressRemoved { .. }));
+        let mut failures = Vec::new();
+        keep(
+            &mut self.addresses,
+            wants_addresses,
+            AddressWatch::open,
+            &mut failures,
+        );
+        let wants_sets = any(|it| matches!(it, Trigger::Set { .. }));
+        keep(&mut self.sets, wants_sets, SetWatch::open, &mut failures);
+        let wants_host = any(|it| !matches!(it, Trigger::Every(_)));
+        keep(&mut self.host, wants_host, HostWatch::open, &mut failures);
+        self.unopened = Retry::after(self.unopened.take(), failures, now + REOPEN, heard);
+    }
+
+    /// Returns what has failed and is tried again, in words.
+    pub(super) fn failures(&self) -> impl Iterator<Item = &str> {
+        let retries = [
+            &self.host_unread,
+            &self.sets_unread,
+            &self.unopened,
+            &self.unsearched,
+        ];
+        let retries = retries.into_iter().flatten();
+        retries.flat_map(|retry| retry.warnings.iter().map(String::as_str))
+    }
+
     /// Returns true while it is not known which addresses are this host's: nothing may be taken from an event until then.
     pub(super) fn is_host_unread(&self) -> bool {
         self.host_unread.is_some()
@@ -128,7 +144,12 @@ impl Sources {
     /// Plans another search for connections on addresses that have gone, after one that failed for this reason.
     pub(super) fn search_again(&mut self, reason: String, now: Instant) -> Heard {
         let mut heard = Heard::default();
-        self.unsearched = Retry::after(self.unsearched.take(), vec![reason], now, &mut heard);
+        self.unsearched = Retry::after(
+            self.unsearched.take(),
+            vec![reason],
+            now + RETRY,
+            &mut heard,
+        );
         heard
     }
 
@@ -160,10 +181,15 @@ impl Sources {
     pub(super) fn read(&mut self, rules: &[RuleState], now: Instant) -> Heard {
         let enabled = rules.iter().map(|it| &*it.rule).filter(|it| it.enabled);
         let enabled: Vec<_> = enabled.collect();
-        if Retry::is_due(self.unopened.as_ref(), now) {
-            return self.watch(&enabled, now);
-        }
         let mut heard = Heard::default();
+        if Retry::is_due(self.unopened.as_ref(), now) {
+            let open = |it: &Self| [it.addresses.is_some(), it.sets.is_some(), it.host.is_some()];
+            let before = open(self);
+            self.open(&enabled, now, &mut heard);
+            if open(self) != before {
+                return self.watch(&enabled, now);
+            }
+        }
         self.read_changed_host(now, &mut heard);
         if self.is_host_unread() {
             return heard;
@@ -200,7 +226,7 @@ impl Sources {
             format!("{error}: nothing is taken from an event until it is known which are its own")
         });
         let failures = failures.into_iter().collect();
-        self.host_unread = Retry::after(self.host_unread.take(), failures, now, heard);
+        self.host_unread = Retry::after(self.host_unread.take(), failures, now + RETRY, heard);
         let host = read.ok()?;
         heard.events.push(Event::Host(host.clone()));
         Some(host)
@@ -233,7 +259,8 @@ impl Sources {
         let mut stayed: Vec<_> = gone.iter().map(|gone| gone.address).collect();
         // One that has come back and left again is on its way again.
         self.hear_addresses(now, heard);
-        let leaving: HashSet<_> = self.gone.iter().map(|gone| gone.address).collect();
+        let announced = self.gone.iter().filter(|gone| gone.device.is_some());
+        let leaving: HashSet<_> = announced.map(|gone| gone.address).collect();
         gone.retain(|gone| {
             let is_here = host.role(gone.address) == Some(HostRole::Own);
             !is_here && !leaving.contains(&gone.address)
@@ -346,7 +373,8 @@ impl Sources {
         for set in unclear {
             if let Err(error) = self.read_set(set, heard) {
                 let failures = vec![error.to_string()];
-                self.sets_unread = Retry::after(self.sets_unread.take(), failures, now, heard);
+                self.sets_unread =
+                    Retry::after(self.sets_unread.take(), failures, now + RETRY, heard);
             }
         }
         forget_what_came_back(&mut heard.events);
@@ -383,7 +411,7 @@ impl Sources {
             }
             Err(error) => failures.push(error.to_string()),
         }
-        self.sets_unread = Retry::after(self.sets_unread.take(), failures, now, heard);
+        self.sets_unread = Retry::after(self.sets_unread.take(), failures, now + RETRY, heard);
     }
 
     /// Returns true for a set of addresses, and looks at it again and again where nothing is announced of it.
@@ -481,6 +509,8 @@ fn parts(elements: Vec<SetElement>) -> Vec<(Prefix, Option<Duration>)> {
 const MOVE: Duration = Duration::from_millis(20);
 /// The time until something that failed is tried again: a shortage may pass.
 const RETRY: Duration = Duration::from_secs(1);
+/// The time until a watch that can't be opened is tried again: a kernel without nftables has none for good.
+const REOPEN: Duration = Duration::from_secs(30);
 const LOST_ADDRESSES: &str = "addresses changed faster than they could be read: connections on addresses that have gone are searched for, \
     but rules with `device` do nothing for them";
 /// The time between two looks at a set that rules of the firewall fill.

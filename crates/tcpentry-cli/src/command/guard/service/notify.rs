@@ -57,6 +57,8 @@ impl Notifier {
         })
     }
 
+    /// Opens the line that these variables name.
+    ///
     /// # Errors
     /// When there is no such socket, or it is of a kind that this system lacks.
     fn open(

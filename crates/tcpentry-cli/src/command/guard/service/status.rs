@@ -25,6 +25,9 @@ pub(crate) struct GuardStatus {
     /// The reason why the last reload kept the old configuration; null where it did not.
     pub(crate) last_reload_error: Option<String>,
     pub(crate) lost_log_records: u64,
+    /// Failures that are tried again, in words: as long as one stands, rules may miss what it is about.
+    #[serde(default)]
+    pub(crate) failures: Vec<String>,
     pub(crate) rules: Vec<RuleStatus>,
 }
 
@@ -159,6 +162,8 @@ pub(crate) fn warnings(status: &GuardStatus) -> Vec<String> {
     if status.lost_log_records > 0 {
         warnings.push(lost_records(status.lost_log_records));
     }
+    let failures = status.failures.iter();
+    warnings.extend(failures.map(|failure| escape_for_terminal(failure.as_bytes())));
     warnings
 }
 
@@ -178,6 +183,7 @@ pub(super) mod tests {
             config: vec!["/etc/tcpentry/guard.d/a.toml".to_owned()],
             last_reload_error: Some("a.toml:3:1: \u{1b}[2J is not a key".to_owned()),
             lost_log_records: 3,
+            failures: vec!["the watch can't be opened".to_owned()],
             rules: vec![
                 RuleStatus {
                     name: "leak".to_owned(),
@@ -219,6 +225,7 @@ pid 1234, up 2m
 configuration: /etc/tcpentry/guard.d/a.toml
 the last reload failed, the configuration before it is kept: a.toml:3:1: \\u{1b}[2J is not a key
 3 log records are lost
+the watch can't be opened
 
 RULE  STATE   WHEN       LOOKS  MATCHED  DELETED  GONE  SPARED  GUARDED  DENIED  FAILED  FUSE  WAITING    BANS  LAST    EVENT
 leak  on      every 30s      2        3        1     0       0        0       0       0     0        0       -  1m ago  2 matched

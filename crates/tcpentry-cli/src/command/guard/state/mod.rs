@@ -110,18 +110,17 @@ impl Guard {
                     rule.settle_ahead(removed.iter().map(|(address, _)| *address));
                 }
             }
-            Event::AddressesStayed(stayed) => {
-                for rule in rules {
-                    rule.settle_ahead(stayed.iter().copied());
-                }
-            }
+            Event::AddressesStayed(stayed) => rules
+                .iter_mut()
+                .for_each(|rule| rule.settle_ahead(stayed.iter().copied())),
             Event::AddressesMissing(missing) => {
-                let missing: Vec<_> = missing.into_iter().map(Prefix::from).collect();
+                let prefixes: Vec<_> = missing.iter().copied().map(Prefix::from).collect();
                 for rule in rules {
                     // Of an address that has been gone for long nobody knows the device.
                     if rule.rule.trigger == (Trigger::AddressRemoved { device: None }) {
-                        rule.take(&missing, never, now, log);
+                        rule.take(&prefixes, never, now, log);
                     }
+                    rule.settle_ahead(missing.iter().copied());
                 }
             }
             Event::Elements(key, added) => {
