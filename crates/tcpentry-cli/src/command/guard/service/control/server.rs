@@ -377,8 +377,16 @@ impl ControlClient {
 fn lock(path: &Path) -> io::Result<OwnedFd> {
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");
+    // A pipe in its place would wait for a reader.
     let flags = OFlags::CREATE | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let file = rustix::fs::open(name, flags, Mode::RUSR | Mode::WUSR)?;
+    let flags = flags | OFlags::NONBLOCK;
+    let file = match rustix::fs::open(&name, flags, Mode::RUSR | Mode::WUSR) {
+        Err(Errno::NXIO) => {
+            let text = format!("{} is not a file: move it away", Path::new(&name).display());
+            return Err(io::Error::new(ErrorKind::AlreadyExists, text));
+        }
+        opened => opened?,
+    };
     match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => Ok(file),
         Err(Errno::WOULDBLOCK) => Err(in_use(path, connect(path).ok().as_ref())),
@@ -827,6 +835,15 @@ mod tests {
         fs::write(&file, "kept").unwrap();
         let refused = Control::open(&file).unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::AlreadyExists);
+        // Nobody reads a pipe in the place of the lock.
+        let lock = path.with_extension("sock.lock");
+        fs::remove_file(&lock).unwrap();
+        rustix::fs::mkfifoat(rustix::fs::CWD, &lock, Mode::RUSR | Mode::WUSR).unwrap();
+        let refused = Control::open(&path).unwrap_err();
+        assert!(
+            refused.to_string().contains("is not a file: move it away"),
+            "{refused}"
+        );
         assert_eq!(fs::read_to_string(&file).unwrap(), "kept");
     }
 
