@@ -187,7 +187,9 @@ impl Sources {
             let before = open(self);
             self.open(&enabled, now, &mut heard);
             if open(self) != before {
-                return self.watch(&enabled, now);
+                let mut begun = self.watch(&enabled, now);
+                begun.warnings.splice(..0, heard.warnings);
+                return begun;
             }
         }
         self.read_changed_host(now, &mut heard);
