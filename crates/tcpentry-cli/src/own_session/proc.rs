@@ -309,16 +309,20 @@ pub(crate) fn is_in_first_namespace() -> bool {
 
 /// Returns why the processes of others may not be seen here; `None` where they are.
 pub(crate) fn blind_spot() -> Option<&'static str> {
-    match pids() {
-        Ok(pids) if pids.is_empty() => return Some("there is no /proc here that shows them"),
-        Ok(_) => {}
-        Err(_) => return Some("/proc can't be read"),
+    // One file shows that all is well; only where it does not, all of /proc is read to say why.
+    let is_first_shown = !name(1).is_empty();
+    if is_first_shown && is_in_first_namespace() {
+        return None;
     }
-    if !is_in_first_namespace() {
-        return Some("a pid namespace of its own shows only processes within it");
-    }
-    // With hidepid, others are not there, or say nothing.
-    name(1).is_empty().then_some("/proc hides them (hidepid)")
+    Some(match pids() {
+        Ok(pids) if pids.is_empty() => "there is no /proc here that shows them",
+        Ok(_) if !is_in_first_namespace() => {
+            "a pid namespace of its own shows only processes within it"
+        }
+        // With hidepid, others are not there, or say nothing.
+        Ok(_) => "/proc hides them (hidepid)",
+        Err(_) => "/proc can't be read",
+    })
 }
 
 fn open(at: impl AsFd, path: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
