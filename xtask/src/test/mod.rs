@@ -106,7 +106,8 @@ fn manual_pages_are_well_formed() -> Result<()> {
 /// The steps so far, and the message at the end.
 struct Steps {
     started: Instant,
-    passed: Vec<&'static str>,
+    /// The steps that have passed, each with its seconds.
+    passed: Vec<(&'static str, u64)>,
     /// The report of skipped tests, once tests have run.
     skipped: Option<String>,
 }
@@ -125,15 +126,20 @@ impl Steps {
     }
 
     fn run<T>(&mut self, name: &'static str, step: impl FnOnce() -> Result<T>) -> Result<T> {
+        let started = Instant::now();
         let result = step().with_context(|| format!("step \"{name}\" failed"))?;
-        self.passed.push(name);
+        self.passed.push((name, started.elapsed().as_secs()));
         Ok(result)
     }
 
     fn summary(&self, is_ok: bool) -> String {
         let skipped = self.skipped.as_deref().unwrap_or("No test has run.");
         let verdict = if is_ok { "PASSED" } else { "FAILED" };
-        let steps = match &*self.passed {
+        let passed = self.passed.iter();
+        let passed: Vec<_> = passed
+            .map(|(step, seconds)| format!("{step} ({seconds} s)"))
+            .collect();
+        let steps = match &*passed {
             [] => "no step passed".to_owned(),
             passed => format!("passed: {}", passed.join(", ")),
         };
@@ -154,7 +160,7 @@ mod tests {
         assert_eq!(format!("{error:#}"), "step \"second\" failed: broken");
         assert_eq!(
             steps.summary(false),
-            "No test has run.\nFAILED after 0 s; passed: first"
+            "No test has run.\nFAILED after 0 s; passed: first (0 s)"
         );
     }
 }
