@@ -4,6 +4,7 @@ mod args;
 mod command;
 mod complete;
 mod exit;
+mod file;
 #[cfg(feature = "fuzz-internals")]
 #[doc(hidden)]
 pub mod fuzz;

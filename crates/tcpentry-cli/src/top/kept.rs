@@ -1,21 +1,21 @@
 //! The settings that are kept between runs: read at the start, written by a key.
 
 use std::fmt;
-use std::fs::{self, DirBuilder, File};
+use std::fs::DirBuilder;
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::ValueEnum;
-use rustix::fs::OFlags;
 use tcpentry::escape::escape_for_terminal;
 use toml::de::{DeTable, DeValue};
 
-use super::save::{as_caller, open_new};
+use super::save::as_caller;
 use super::state::KeptSettings;
 use crate::args::duration::duration;
 use crate::args::{Grouping, TopColumn};
+use crate::file;
 use crate::output::exact_duration;
 use crate::sudo::SudoUser;
 
@@ -87,14 +87,10 @@ fn write_to(path: &Path, kept: &KeptSettings) -> io::Result<()> {
         let mut made = DirBuilder::new();
         made.recursive(true).mode(0o700).create(folder)?;
     }
-    // The old file stays until the new one is whole. A link or a pipe in the place of either is replaced, and not written to.
-    let new = path.with_extension("toml.new");
-    match fs::remove_file(&new) {
-        Err(error) if !is_absence(&error) => return Err(error),
-        _ => {}
-    }
-    write!(open_new(&new)?, "{}", FileText(kept))?;
-    fs::rename(&new, path)
+    // A link or a pipe in its place is replaced, and not written to.
+    file::replace(path, &path.with_extension("toml.new"), 0o600, |file| {
+        write!(file, "{}", FileText(kept))
+    })
 }
 
 /// Returns the place of the file: under sudo(8) in the home of the user who called it.
@@ -116,13 +112,7 @@ fn place() -> io::Result<PathBuf> {
 }
 
 fn read_text(path: &Path) -> io::Result<String> {
-    let mut options = File::options();
-    // A pipe in its place is not waited for.
-    let nonblocking = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
-    let file = options.read(true).custom_flags(nonblocking).open(path)?;
-    if !file.metadata()?.is_file() {
-        return Err(io::Error::other("not a regular file"));
-    }
+    let file = file::open_regular(path)?;
     let mut text = String::new();
     file.take(MAX_LENGTH + 1).read_to_string(&mut text)?;
     if text.len() as u64 > MAX_LENGTH {
@@ -223,6 +213,8 @@ const MAX_LENGTH: u64 = 64 << 10;
 
 #[cfg(test)]
 mod tests {
+    use std::fs::{self, File};
+
     use super::*;
     use crate::args::Palette;
 

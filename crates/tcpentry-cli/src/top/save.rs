@@ -27,7 +27,7 @@ pub(super) fn create_new(name: &Path) -> io::Result<File> {
 }
 
 /// Creates a file that only its owner may read, and that did not exist.
-pub(super) fn open_new(name: &Path) -> io::Result<File> {
+fn open_new(name: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     let options = options.write(true).create_new(true).mode(0o600);
     options.open(name)

@@ -5,10 +5,10 @@ use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use rustix::fs::{Mode, OFlags};
 use tcpentry::filter::Prefix;
 
 use super::service::folder;
+use crate::file;
 
 /// Returns the path of the file: in the folder that systemd has made for the service, if there is one.
 pub(super) fn path() -> PathBuf {
@@ -17,12 +17,14 @@ pub(super) fn path() -> PathBuf {
 
 /// Reads those that have not expired; of a line that is not understood nothing is known, and the others stand.
 pub(super) fn read(path: &Path) -> io::Result<Vec<(Prefix, Option<Duration>)>> {
-    let text = match read_regular(path) {
-        // A line that a crash has spoiled is one that is not understood.
-        Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+    let mut bytes = Vec::new();
+    match file::open_regular(path) {
+        Ok(mut file) => file.read_to_end(&mut bytes)?,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(error),
     };
+    // A line that a crash has spoiled is one that is not understood.
+    let text = String::from_utf8_lossy(&bytes);
     let now = now();
     let bans = text.lines().filter_map(|line| {
         let (prefix, end) = line
@@ -39,18 +41,6 @@ pub(super) fn read(path: &Path) -> io::Result<Vec<(Prefix, Option<Duration>)>> {
         ))
     });
     Ok(bans.collect())
-}
-
-/// Reads a file; of any other kind nothing is waited for.
-fn read_regular(path: &Path) -> io::Result<Vec<u8>> {
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let mut file = fs::File::from(rustix::fs::open(path, flags, Mode::empty())?);
-    if !file.metadata()?.is_file() {
-        return Err(io::Error::other("it is not a regular file"));
-    }
-    let mut bytes = Vec::new();
-    file.read_to_end(&mut bytes)?;
-    Ok(bytes)
 }
 
 /// Moves a file that could not be read out of the way of the next one, and returns where it is.
@@ -72,33 +62,18 @@ pub(super) fn write(
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;
     }
-    let beside = path.with_extension("new");
-    let written = write_new(&beside, bans).and_then(|()| fs::rename(&beside, path));
-    if written.is_err() {
-        let _ = fs::remove_file(&beside);
-    }
-    written
-}
-
-/// Writes a file that was not there before, whatever of that name was.
-fn write_new(
-    path: &Path,
-    bans: impl Iterator<Item = (Prefix, Option<Duration>)>,
-) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let mut file = io::BufWriter::new(fs::File::create_new(path)?);
     let now = now();
-    for (prefix, left) in bans {
-        match left.and_then(|left| now.checked_add(left)) {
-            Some(end) => writeln!(file, "{prefix} {}", end.as_secs())?,
-            None => writeln!(file, "{prefix}")?,
+    file::replace(path, &path.with_extension("new"), 0o644, |file| {
+        let mut file = io::BufWriter::new(file);
+        for (prefix, left) in bans {
+            match left.and_then(|left| now.checked_add(left)) {
+                Some(end) => writeln!(file, "{prefix} {}", end.as_secs())?,
+                None => writeln!(file, "{prefix}")?,
+            }
         }
-    }
-    let file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
-    file.sync_all()
+        let file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
+        file.sync_all()
+    })
 }
 
 fn now() -> Duration {
@@ -113,6 +88,8 @@ const FOLDER: &str = "/var/lib/tcpentry";
 
 #[cfg(test)]
 mod tests {
+    use rustix::fs::Mode;
+
     use super::*;
 
     #[test]

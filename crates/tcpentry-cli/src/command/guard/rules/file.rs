@@ -1,12 +1,13 @@
 //! The files of a configuration, and the places in them.
 
 use std::ffi::OsStr;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Read as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use super::error::{ConfigError, LineColumn, shown};
+use crate::file;
 
 /// A file of a configuration.
 #[derive(Debug)]
@@ -72,13 +73,8 @@ fn paths(path: &Path) -> io::Result<Vec<PathBuf>> {
 
 fn read_file(path: &Path) -> Result<ConfigFile, ConfigError> {
     let failed = |error: io::Error| unreadable(path, &error);
-    // Opening a pipe would wait for whoever writes it.
-    if !fs::metadata(path).map_err(failed)?.is_file() {
-        return Err(ConfigError::new(path, "it is not a regular file")
-            .with_hint("each `*.toml` in the folder is read: move it elsewhere"));
-    }
     let mut bytes = Vec::new();
-    let file = File::open(path).map_err(failed)?;
+    let file = file::open_regular(path).map_err(failed)?;
     file.take(MAX_BYTES + 1)
         .read_to_end(&mut bytes)
         .map_err(failed)?;
@@ -104,6 +100,9 @@ fn unreadable(path: &Path, error: &io::Error) -> ConfigError {
         io::ErrorKind::NotFound => made.with_hint(
             "rules are files `*.toml` there; --config PATH reads a file or a folder elsewhere",
         ),
+        io::ErrorKind::InvalidInput => {
+            made.with_hint("each `*.toml` in the folder is read: move it elsewhere")
+        }
         io::ErrorKind::PermissionDenied => {
             made.with_hint("whoever runs `guard` has to be allowed to read it, and its folder")
         }

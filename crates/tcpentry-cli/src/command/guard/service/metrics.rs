@@ -2,12 +2,13 @@
 
 use std::ffi::OsString;
 use std::fmt::Write as _;
-use std::fs::{self, File, OpenOptions};
+use std::fs;
 use std::io::{self, ErrorKind, Write as _};
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use super::status::{GuardStatus, RuleStatus};
+use crate::file;
 
 /// Returns the metrics as text.
 pub(crate) fn text(status: &GuardStatus) -> String {
@@ -80,11 +81,11 @@ pub(crate) fn write_file(path: &Path, text: &str) -> io::Result<()> {
     beside.push(name);
     beside.push(".new");
     let beside = path.with_file_name(beside);
-    let written = write_new(&beside, text).and_then(|()| fs::rename(&beside, path));
-    if written.is_err() {
-        let _ = fs::remove_file(&beside);
-    }
-    written
+    file::replace(path, &beside, MODE, |file| {
+        // Whatever the mask of the service is.
+        file.set_permissions(fs::Permissions::from_mode(MODE))?;
+        file.write_all(text.as_bytes())
+    })
 }
 
 /// Returns why what is at this path is not replaced: a rename would put a file in the place of a device such as `/dev/null`,
@@ -94,25 +95,6 @@ pub(crate) fn why_not_replaced(path: &Path) -> Option<&'static str> {
     let kind = fs::symlink_metadata(path).ok()?.file_type();
     (!kind.is_file() && !kind.is_symlink())
         .then_some("is there, and is no regular file: it is not replaced")
-}
-
-/// Writes a file that was not there before, whoever made one of that name.
-fn write_new(path: &Path, text: &str) -> io::Result<()> {
-    let create = || {
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true).mode(0o644).open(path)
-    };
-    let mut file: File = match create() {
-        // An earlier run ended before its rename. A link is not followed, but removed.
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-            fs::remove_file(path)?;
-            create()?
-        }
-        created => created?,
-    };
-    // Whatever the mask of the service is.
-    file.set_permissions(fs::Permissions::from_mode(0o644))?;
-    file.write_all(text.as_bytes())
 }
 
 /// Escapes the value of a label.
@@ -210,6 +192,7 @@ const RULE_METRICS: [RuleMetric; 15] = [
     ),
 ];
 
+const MODE: u32 = 0o644;
 const PREFIX: &str = "tcpentry_guard";
 const COUNTER: &str = "counter";
 const GAUGE: &str = "gauge";
