@@ -1,9 +1,20 @@
-//! A thread of the service. Its end wakes the loop, which does not go on without it.
+//! A thread of the service, and what it tells the loop. Its end wakes the loop, which does not go on without it.
 
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::thread::{Builder, JoinHandle};
+
+use super::state::Event;
+
+/// Answer of a thread to the loop.
+pub(super) enum Answer {
+    /// Something that the state is to hear.
+    Event(Event),
+    /// The local addresses of connections that are on no device, or the reason why they could not be searched for.
+    Searched(Result<Vec<IpAddr>, String>),
+}
 
 /// A thread of the service.
 #[derive(Debug)]

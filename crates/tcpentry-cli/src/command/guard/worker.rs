@@ -9,7 +9,7 @@ use tcpentry::{Connection, Error};
 
 use super::look::{describe, find_missing, look};
 use super::state::{Done, Event, FoundConnection, StateCommand};
-use super::thread::ServiceThread;
+use super::thread::{Answer, ServiceThread};
 use crate::command::delete::interrupt::Interrupt;
 use crate::command::delete::selector::SelectedTable;
 
@@ -35,7 +35,7 @@ struct Round {
 /// Starts the thread. It ends with the channel of its tasks; `wake` is called after each answer.
 pub(super) fn start(
     tasks: Receiver<WorkerTask>,
-    answers: Sender<Event>,
+    answers: Sender<Answer>,
     interrupt: Interrupt,
     wake: impl Fn() + Send + 'static,
 ) -> io::Result<ServiceThread> {
@@ -50,7 +50,7 @@ pub(super) fn start(
                 return;
             }
             let sent = match worker.answer(task) {
-                Some(event) => answers.send(event),
+                Some(answer) => answers.send(answer),
                 None => continue,
             };
             wake();
@@ -103,7 +103,7 @@ impl TaskQueue {
 }
 
 impl TableWorker {
-    fn answer(&mut self, task: WorkerTask) -> Option<Event> {
+    fn answer(&mut self, task: WorkerTask) -> Option<Answer> {
         match task {
             WorkerTask::Do(StateCommand::Look {
                 id,
@@ -122,7 +122,7 @@ impl TableWorker {
                     self.rounds.insert((id, round), Round { rule, scans });
                     looked
                 });
-                Some(Event::Looked { id, round, looked })
+                Some(Answer::Event(Event::Looked { id, round, looked }))
             }
             WorkerTask::Do(StateCommand::Delete {
                 id,
@@ -137,23 +137,23 @@ impl TableWorker {
                     }
                     None => Default::default(),
                 };
-                Some(Event::Done {
+                Some(Answer::Event(Event::Done {
                     id,
                     round,
                     rule,
                     is_dry_run,
                     done,
-                })
+                }))
             }
             WorkerTask::Do(StateCommand::Forget { id, round }) => {
                 self.rounds.remove(&(id, round));
                 None
             }
             WorkerTask::Do(StateCommand::Log(_)) => None,
-            WorkerTask::FindMissing => Some(match find_missing() {
-                Ok(missing) => Event::AddressesMissing(missing),
-                Err(error) => Event::SearchFailed(error.to_string()),
-            }),
+            WorkerTask::FindMissing => {
+                let missing = find_missing().map_err(|error| error.to_string());
+                Some(Answer::Searched(missing))
+            }
         }
     }
 }

@@ -181,8 +181,13 @@ fn metrics_that_could_not_be_written_are_written_later_although_nothing_changes(
         // More than one attempt, and still one line.
         std::thread::sleep(std::time::Duration::from_secs(5));
         assert_eq!(service.counts("x.prom: "), 1);
+        let failures = || run("guard status --json").objects().remove(0)["failures"].clone();
+        let said =
+            "x.prom: No such file or directory (os error 2): the metrics can't be written there";
+        assert!(failures()[0].as_str().unwrap().ends_with(said));
         std::fs::create_dir(&folder).unwrap();
         until("the metrics are written", || folder.join("x.prom").exists());
+        assert!(failures().as_array().unwrap().is_empty());
         std::fs::remove_dir_all(folder).unwrap();
     });
 }

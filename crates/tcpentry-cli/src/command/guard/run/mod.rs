@@ -1,13 +1,18 @@
 //! `guard run`: the loop of the service. It waits in one place, for all that can happen, and hands it to the state.
 
+mod kept_bans;
+mod record;
 mod reports;
+mod requests;
+mod retry;
 mod sources;
+mod status;
 
 use std::collections::HashMap;
 use std::io::{self, Read as _};
 use std::os::fd::BorrowedFd;
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::{Duration, Instant, SystemTime};
@@ -15,29 +20,26 @@ use std::time::{Duration, Instant, SystemTime};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use signal_hook::consts::{SIGHUP, SIGTERM};
-use tcpentry::Outcome;
+use tcpentry::filter::Prefix;
 use tcpentry::netns::HostAddresses;
 
-use super::ban_file;
 use super::resolver::{self, WatchedName};
 use super::rights::{CallerRights, Rights};
 use super::rules::{self, Rules, Trigger};
-use super::service::control::{self, Control, ControlReply, ControlRequest, RequestKind};
-use super::service::journal::{EventLog, LogField, LogRecord, Priority};
-use super::service::metrics;
+use super::service::control::{self, Control};
+use super::service::journal::{EventLog, LogRecord, Priority};
 use super::service::notify::Notifier;
-use super::service::status::{GuardStatus, RuleStatus};
-use super::state::entry::{GuardEntry, Weight};
 use super::state::rule::RuleState;
 use super::state::{Event, Guard, StateCommand};
-use super::thread::ServiceThread;
+use super::thread::{Answer, ServiceThread};
 use super::worker::{self, WorkerTask};
 use crate::args::GuardRunArgs;
-use crate::command::bans::BanChange;
 use crate::command::delete::interrupt::Interrupt;
 use crate::exit::Exit;
 use crate::message::{print_error, print_failure, print_hint};
 use crate::privilege;
+use kept_bans::KeptBans;
+use record::record;
 use reports::Reports;
 use sources::{Heard, Sources};
 
@@ -84,7 +86,7 @@ struct Service {
     reloading: UnixStream,
     answered: UnixStream,
     tasks: Option<Sender<WorkerTask>>,
-    answers: Receiver<Event>,
+    answers: Receiver<Answer>,
     names: Sender<Vec<WatchedName>>,
     worker: Option<ServiceThread>,
     resolver: ServiceThread,
@@ -99,16 +101,6 @@ struct Service {
     /// the same.
     event_times: HashMap<u64, (Instant, u64)>,
     kept_bans: KeptBans,
-}
-
-/// The state of the file of bans.
-struct KeptBans {
-    /// Set where they have changed since they were written.
-    are_unwritten: bool,
-    /// The time from which they may be written again.
-    due: Instant,
-    /// The reason why they could not be written.
-    error: Option<String>,
 }
 
 impl Service {
@@ -181,11 +173,7 @@ impl Service {
             watchdog,
             reports: Reports::new(now),
             event_times: HashMap::new(),
-            kept_bans: KeptBans {
-                are_unwritten: false,
-                due: now,
-                error: None,
-            },
+            kept_bans: KeptBans::new(now),
         };
         service.begin(now);
         Ok(service)
@@ -203,22 +191,12 @@ impl Service {
         self.notifier.ready(&self.summary());
     }
 
-    /// Reads the bans of earlier runs. A file that can't be read stays under another name: the next one is written in its place.
+    /// Reads the bans of earlier runs.
     fn read_bans(&mut self, now: Instant) {
-        let path = ban_file::path();
-        let error = match ban_file::read(&path) {
-            Ok(bans) => return self.guard.apply(Event::KnownBans(bans), now),
-            Err(error) => error,
-        };
-        let kept = match ban_file::put_aside(&path) {
-            Ok(aside) => format!("; the file is {} now", aside.display()),
-            Err(_) => String::new(),
-        };
-        let path = path.display();
-        self.say(
-            Priority::Warning,
-            &format!("{path}: {error}: earlier bans are not known{kept}"),
-        );
+        match self.kept_bans.read() {
+            Ok(bans) => self.guard.apply(Event::KnownBans(bans), now),
+            Err(warning) => self.say(Priority::Warning, &warning),
+        }
     }
 
     /// Says for each rule what can't be done for it here.
@@ -320,7 +298,7 @@ impl Service {
             self.sources.due(),
             self.control.deadline(),
             self.watchdog.map(|(_, due)| due),
-            self.kept_bans.are_unwritten.then_some(self.kept_bans.due),
+            self.kept_bans.due(),
             self.reports.due(),
         ];
         let due = due.into_iter().flatten().min();
@@ -354,12 +332,11 @@ impl Service {
     fn take_answers(&mut self, now: Instant) {
         while !self.sources.is_host_unread() {
             match self.answers.try_recv() {
-                Ok(Event::AddressesMissing(missing)) => self.sources.missing(missing, now),
-                Ok(Event::SearchFailed(reason)) => {
-                    let heard = self.sources.search_again(reason, now);
+                Ok(Answer::Event(event)) => self.guard.apply(event, now),
+                Ok(Answer::Searched(missing)) => {
+                    let heard = self.sources.searched(missing, now);
                     self.take(heard, now);
                 }
-                Ok(event) => self.guard.apply(event, now),
                 Err(_) => return,
             }
         }
@@ -424,207 +401,21 @@ impl Service {
         self.notifier.ready(&self.summary());
     }
 
-    fn serve(&mut self, request: ControlRequest, now: Instant) {
-        let reply = match request.kind {
-            RequestKind::Status => ControlReply::Status(Box::new(self.status(now))),
-            RequestKind::Pause(ref rule) => self.pause(rule.as_deref(), true, &request),
-            RequestKind::Resume(ref rule) => self.pause(rule.as_deref(), false, &request),
-            RequestKind::Ban(changes) => self.ban(changes, now),
-        };
-        self.control.reply(&request.reply, &reply, now);
+    /// Writes the bans down where that is due.
+    fn keep_bans(&mut self, now: Instant) {
+        if !self.kept_bans.is_due(now) {
+            return;
+        }
+        let bans = self.known_bans(now);
+        if let Some((priority, text)) = self.kept_bans.write(bans, now) {
+            self.say(priority, &text);
+        }
     }
 
-    fn pause(
-        &mut self,
-        rule: Option<&str>,
-        pauses: bool,
-        request: &ControlRequest,
-    ) -> ControlReply {
-        if !self.guard.pause(rule, pauses) {
-            let name = rule.unwrap_or_default();
-            return ControlReply::Error(format!("there is no rule `{name}`"));
-        }
-        let verb = if pauses { "paused" } else { "resumed" };
-        let mut text = match rule {
-            Some(rule) => format!("{verb} the rule {rule}"),
-            None => format!("{verb} all rules"),
-        };
-        let mut states = self.guard.states().iter();
-        let named = states.find(|it| rule == Some(&*it.rule.name));
-        if let Some(named) = named.filter(|_| !pauses) {
-            if !named.rule.enabled {
-                text.push_str(", which the configuration does not enable");
-            } else if self.guard.is_paused() {
-                text.push_str("; all rules are paused (tcpentry guard resume)");
-            }
-        }
-        let record = LogRecord::new(Priority::Notice, text.clone())
-            .with_some(LogField::Rule, rule)
-            .with_some(LogField::CallerPid, request.caller.pid)
-            .with_some(LogField::CallerUid, request.caller.uid);
-        self.log.write(&record);
-        ControlReply::Done(text)
-    }
-
-    fn ban(&mut self, changes: Vec<BanChange>, now: Instant) -> ControlReply {
-        let takes_bans = |it: &RuleState| it.rule.enabled && it.rule.trigger == Trigger::Ban;
-        if !self.guard.states().iter().any(takes_bans) {
-            return ControlReply::Unwanted("no rule has `when = \"ban\"`".to_owned());
-        }
-        let count = changes.len();
-        self.hear(now);
-        if self.sources.is_host_unread() {
-            return ControlReply::Error(
-                "the addresses of this host can't be read, which a ban must not be of: try again"
-                    .to_owned(),
-            );
-        }
-        self.guard.apply(Event::Bans(changes), now);
-        self.kept_bans.are_unwritten = true;
-        ControlReply::Done(match count {
-            1 => "1 change of the bans was taken".to_owned(),
-            _ => format!("{count} changes of the bans were taken"),
-        })
-    }
-
-    fn known_bans(&self, now: Instant) -> Vec<(tcpentry::filter::Prefix, Option<Duration>)> {
+    fn known_bans(&self, now: Instant) -> Vec<(Prefix, Option<Duration>)> {
         let mut rules = self.guard.states().iter();
         let with_bans = rules.find(|it| it.rule.trigger == Trigger::Ban);
         with_bans.map_or_else(Vec::new, |it| it.bans.iter(now).collect())
-    }
-
-    /// Writes the bans down once they have changed, at most once a second, and until that has succeeded.
-    fn keep_bans(&mut self, now: Instant) {
-        if !self.kept_bans.are_unwritten || self.kept_bans.due > now {
-            return;
-        }
-        let path = ban_file::path();
-        let written = ban_file::write(&path, self.known_bans(now).into_iter());
-        let error = written.err().map(|error| error.to_string());
-        let pause = if error.is_some() { RETRY } else { PAUSE };
-        let before = std::mem::replace(
-            &mut self.kept_bans,
-            KeptBans {
-                are_unwritten: error.is_some(),
-                due: now + pause,
-                error: error.clone(),
-            },
-        );
-        if error == before.error {
-            return;
-        }
-        let path = path.display();
-        match error {
-            Some(error) => self.say(
-                Priority::Error,
-                &format!("{path}: {error}: unless this can be written, a restart forgets the bans"),
-            ),
-            None => self.say(Priority::Notice, &format!("{path} has all bans again")),
-        }
-    }
-
-    /// Reports to the manager and in the file of metrics what has changed, at most once a second.
-    fn report(&mut self, now: Instant) {
-        if !self.reports.may_begin(now) {
-            return;
-        }
-        let summary = self.summary();
-        if self.reports.summary.replace(&summary) {
-            self.notifier.status(&summary);
-            self.reports.pause(now);
-        }
-        let Some(path) = self.guard.metrics.clone() else {
-            self.reports.forget_failure();
-            return;
-        };
-        let text = metrics::text(&self.status(now));
-        if !self.reports.may_write_metrics(&text, now) {
-            return;
-        }
-        self.reports.pause(now);
-        let written = metrics::write_file(&path, &text);
-        let failed = written.map_err(|error| format!("{}: {error}", path.display()));
-        if let Some(error) = self.reports.metrics_written(failed, now) {
-            self.say(Priority::Error, &error);
-        }
-    }
-
-    /// Returns the line about the service that its manager shows.
-    fn summary(&self) -> String {
-        let rules = self.guard.states();
-        let deleted: u64 = rules.iter().map(|it| it.counts.deleted).sum();
-        let mut text = match rules.len() {
-            1 => "1 rule".to_owned(),
-            count => format!("{count} rules"),
-        };
-        if deleted > 0 {
-            text = format!("{text}, {deleted} deleted");
-        }
-        if self.guard.is_paused() {
-            text.push_str(", paused");
-        }
-        if self.last_reload_error.is_some() {
-            text.push_str("; the new configuration is wrong");
-        }
-        text
-    }
-
-    /// Returns what has failed and is tried again.
-    fn failures(&self) -> Vec<String> {
-        let of_bans = self.kept_bans.error.iter();
-        let of_bans = of_bans.map(|error| format!("the bans can't be written: {error}"));
-        let of_sources = self.sources.failures().map(str::to_owned);
-        of_sources.chain(of_bans).collect()
-    }
-
-    fn status(&mut self, now: Instant) -> GuardStatus {
-        let unix = |time: SystemTime| {
-            let since = time.duration_since(SystemTime::UNIX_EPOCH);
-            since.unwrap_or_default().as_secs()
-        };
-        let mut known = std::mem::take(&mut self.event_times);
-        for rule in self.guard.states() {
-            let Some((last, _)) = &rule.last_event else {
-                continue;
-            };
-            let known = known
-                .remove(&rule.id)
-                .filter(|(instant, _)| instant == last);
-            let time = known.unwrap_or_else(|| {
-                let ago = now.saturating_duration_since(*last);
-                (*last, unix(SystemTime::now()).saturating_sub(ago.as_secs()))
-            });
-            self.event_times.insert(rule.id, time);
-        }
-        let rules = self.guard.states().iter().map(|it| RuleStatus {
-            name: it.rule.name.clone(),
-            trigger: it.rule.trigger.text(),
-            enabled: it.rule.enabled,
-            paused: it.is_paused || self.guard.is_paused(),
-            dry_run: it.is_dry_run,
-            last_event: self.event_times.get(&it.id).map(|(_, time)| *time),
-            last_event_text: it.last_event.as_ref().map(|(_, text)| text.clone()),
-            counts: it.counts,
-            waiting: it.waiting() as u64,
-            bans: (it.rule.trigger == Trigger::Ban).then(|| it.bans.len() as u64),
-        });
-        GuardStatus {
-            pid: std::process::id(),
-            started: unix(self.started),
-            dry_run: self.guard.is_dry_run(),
-            paused: self.guard.is_paused(),
-            config: vec![
-                self.config
-                    .as_deref()
-                    .unwrap_or(Path::new(rules::FOLDER))
-                    .display()
-                    .to_string(),
-            ],
-            last_reload_error: self.last_reload_error.clone(),
-            lost_log_records: self.log.lost(),
-            failures: self.failures(),
-            rules: rules.collect(),
-        }
     }
 
     /// Ends between two deletions: what was done is in the log.
@@ -635,15 +426,17 @@ impl Service {
             worker.join();
         }
         let now = Instant::now();
-        while let Ok(event) = self.answers.try_recv() {
-            self.guard.apply(event, now);
+        while let Ok(answer) = self.answers.try_recv() {
+            if let Answer::Event(event) = answer {
+                self.guard.apply(event, now);
+            }
         }
         for command in self.guard.commands(now) {
             if let StateCommand::Log(entry) = command {
                 self.log.write(&record(&entry));
             }
         }
-        self.kept_bans.due = now;
+        self.kept_bans.hurry(now);
         self.keep_bans(now);
         self.say(Priority::Notice, "has ended");
         self.log.drain(Duration::from_secs(1));
@@ -654,45 +447,8 @@ impl Service {
     }
 }
 
-/// The time between two files of bans.
-const PAUSE: Duration = Duration::from_secs(1);
-/// The time until a file that could not be written is tried again.
-const RETRY: Duration = Duration::from_secs(5);
 const DROPPED: &str = "it can't enter other network namespaces: that right was dropped at the start, when no rule needed it; \
     restart the service";
-
-/// Makes the record of an entry.
-fn record(entry: &GuardEntry) -> LogRecord {
-    let priority = match entry.weight {
-        Weight::Error => Priority::Error,
-        Weight::Warning => Priority::Warning,
-        Weight::Notice => Priority::Notice,
-        Weight::Info => Priority::Info,
-    };
-    let record = LogRecord::new(priority, format!("rule {}: {}", entry.rule, entry.text));
-    let record = record.with(LogField::Rule, &entry.rule);
-    let Some(done) = &entry.done else {
-        return record;
-    };
-    let record = record
-        .with(LogField::Id, &done.identity)
-        .with(LogField::Outcome, done.outcome)
-        .with(LogField::Local, done.connection.local())
-        .with(LogField::Peer, done.connection.peer())
-        .with_some(LogField::Netns, done.place.as_ref())
-        .with_some(LogField::Errno, done.errno)
-        .with_some(
-            LogField::Cause,
-            done.cause
-                .as_ref()
-                .filter(|_| done.outcome != Outcome::Deleted),
-        );
-    if entry.is_dry_run {
-        record.with(LogField::DryRun, 1)
-    } else {
-        record
-    }
-}
 
 /// Takes what has been written to a pipe; returns true if there was something.
 fn drain(mut stream: &UnixStream) -> bool {

@@ -14,6 +14,7 @@ use tcpentry::watch::{
 };
 use tcpentry::{Error, ErrorKind};
 
+use super::retry::Retry;
 use crate::command::guard::rules::{Rule, Trigger};
 use crate::command::guard::state::Event;
 use crate::command::guard::state::rule::RuleState;
@@ -31,41 +32,12 @@ pub(super) struct Sources {
     poll_due: Option<Instant>,
     /// Sets of which it has been said that their elements are no addresses.
     refused: BTreeSet<SetName>,
-    /// Failures that are tried again, each with the time of the next attempt.
-    host_unread: Option<Retry>,
-    sets_unread: Option<Retry>,
-    unopened: Option<Retry>,
-    /// The search for connections on addresses that have gone.
-    unsearched: Option<Retry>,
-}
-
-/// Something that failed, and is tried again.
-struct Retry {
-    due: Instant,
-    /// The warnings of the last attempt, which are said once.
-    warnings: Vec<String>,
-}
-
-impl Retry {
-    /// Plans another attempt at that time, where there is something to warn of. Adds what was not said the last time.
-    fn after(
-        last: Option<Self>,
-        warnings: Vec<String>,
-        due: Instant,
-        heard: &mut Heard,
-    ) -> Option<Self> {
-        if warnings.is_empty() {
-            return None;
-        }
-        let said = last.map_or_else(Vec::new, |last| last.warnings);
-        let new = warnings.iter().filter(|it| !said.contains(it)).cloned();
-        heard.warnings.extend(new);
-        Some(Self { due, warnings })
-    }
-
-    fn is_due(retry: Option<&Self>, now: Instant) -> bool {
-        retry.is_some_and(|retry| retry.due <= now)
-    }
+    /// Attempts to read the addresses of this host, to read all sets, to open the watches, and to find connections on addresses
+    /// that have gone.
+    host_read: Retry,
+    sets_read: Retry,
+    opening: Retry,
+    search: Retry,
 }
 
 /// An address that was on no device when it was looked for, or that has left one.
@@ -121,36 +93,24 @@ impl Sources {
         keep(&mut self.sets, wants_sets, SetWatch::open, &mut failures);
         let wants_host = any(|it| !matches!(it, Trigger::Every(_)));
         keep(&mut self.host, wants_host, HostWatch::open, &mut failures);
-        self.unopened = Retry::after(self.unopened.take(), failures, now + REOPEN, heard);
+        let new = self.opening.attempted(failures, now + REOPEN);
+        heard.warnings.extend(new);
     }
 
     /// Returns what has failed and is tried again, in words.
-    pub(super) fn failures(&self) -> impl Iterator<Item = &str> {
+    pub(super) fn failures(&self) -> impl Iterator<Item = &String> {
         let retries = [
-            &self.host_unread,
-            &self.sets_unread,
-            &self.unopened,
-            &self.unsearched,
+            &self.host_read,
+            &self.sets_read,
+            &self.opening,
+            &self.search,
         ];
-        let retries = retries.into_iter().flatten();
-        retries.flat_map(|retry| retry.warnings.iter().map(String::as_str))
+        retries.into_iter().flat_map(Retry::failures)
     }
 
     /// Returns true while it is not known which addresses are this host's: nothing may be taken from an event until then.
     pub(super) fn is_host_unread(&self) -> bool {
-        self.host_unread.is_some()
-    }
-
-    /// Plans another search for connections on addresses that have gone, after one that failed for this reason.
-    pub(super) fn search_again(&mut self, reason: String, now: Instant) -> Heard {
-        let mut heard = Heard::default();
-        self.unsearched = Retry::after(
-            self.unsearched.take(),
-            vec![reason],
-            now + RETRY,
-            &mut heard,
-        );
-        heard
+        self.host_read.due().is_some()
     }
 
     pub(super) fn add_fds<'s>(&'s self, fds: &mut Vec<PollFd<'s>>) {
@@ -168,12 +128,12 @@ impl Sources {
 
     /// Returns the time at which there is something to read though nothing is announced.
     pub(super) fn due(&self) -> Option<Instant> {
-        if let Some(unread) = &self.host_unread {
-            return Some(unread.due);
+        if self.is_host_unread() {
+            return self.host_read.due();
         }
         let gone = self.gone.front().map(|gone| gone.due);
-        let retries = [&self.sets_unread, &self.unopened, &self.unsearched];
-        let retries = retries.into_iter().flatten().map(|retry| retry.due);
+        let retries = [&self.sets_read, &self.opening, &self.search];
+        let retries = retries.into_iter().filter_map(Retry::due);
         gone.into_iter().chain(self.poll_due).chain(retries).min()
     }
 
@@ -182,7 +142,7 @@ impl Sources {
         let enabled = rules.iter().map(|it| &*it.rule).filter(|it| it.enabled);
         let enabled: Vec<_> = enabled.collect();
         let mut heard = Heard::default();
-        if Retry::is_due(self.unopened.as_ref(), now) {
+        if self.opening.is_due(now) {
             let open = |it: &Self| [it.addresses.is_some(), it.sets.is_some(), it.host.is_some()];
             let before = open(self);
             self.open(&enabled, now, &mut heard);
@@ -200,13 +160,13 @@ impl Sources {
         if self.is_host_unread() {
             return heard;
         }
-        if let Some(search) = self.unsearched.as_mut().filter(|it| it.due <= now) {
-            // Where it fails again, that is the end of this time.
-            search.due = now + RETRY;
+        if self.search.is_due(now) {
+            // The answer comes from the worker, and ends this time.
+            self.search.plan(now + RETRY);
             heard.find_missing = true;
         }
         let is_wanted = |name: &SetName| enabled.iter().any(|rule| is_of(rule, name));
-        if Retry::is_due(self.sets_unread.as_ref(), now) {
+        if self.sets_read.is_due(now) {
             self.read_all_sets(is_wanted, now, &mut heard);
         }
         self.read_sets(is_wanted, now, &mut heard);
@@ -228,7 +188,8 @@ impl Sources {
             format!("{error}: nothing is taken from an event until it is known which are its own")
         });
         let failures = failures.into_iter().collect();
-        self.host_unread = Retry::after(self.host_unread.take(), failures, now + RETRY, heard);
+        let new = self.host_read.attempted(failures, now + RETRY);
+        heard.warnings.extend(new);
         let host = read.ok()?;
         heard.events.push(Event::Host(host.clone()));
         Some(host)
@@ -318,15 +279,23 @@ impl Sources {
         }
     }
 
-    /// Takes local addresses of connections that were on no device: one of them may have been on its way to another.
-    pub(super) fn missing(&mut self, addresses: Vec<IpAddr>, now: Instant) {
-        self.unsearched = None;
-        let gone = addresses.into_iter().map(|address| GoneAddress {
-            address,
-            device: None,
-            due: now + MOVE,
-        });
-        self.gone.extend(gone);
+    /// Takes the local addresses of connections that were on no device, or the reason why they could not be searched for. One that
+    /// was on none may have been on its way to another.
+    pub(super) fn searched(&mut self, missing: Result<Vec<IpAddr>, String>, now: Instant) -> Heard {
+        let mut heard = Heard::default();
+        match missing {
+            Ok(addresses) => {
+                self.search.end();
+                let gone = addresses.into_iter().map(|address| GoneAddress {
+                    address,
+                    device: None,
+                    due: now + MOVE,
+                });
+                self.gone.extend(gone);
+            }
+            Err(reason) => heard.warnings = self.search.attempted(vec![reason], now + RETRY),
+        }
+        heard
     }
 
     fn read_sets(&mut self, is_wanted: impl Fn(&SetName) -> bool, now: Instant, heard: &mut Heard) {
@@ -372,12 +341,15 @@ impl Sources {
             self.poll_due = (!self.polled.is_empty()).then_some(now + POLL);
             unclear.extend(self.polled.iter().cloned());
         }
+        let mut failures = Vec::new();
         for set in unclear {
             if let Err(error) = self.read_set(set, heard) {
-                let failures = vec![error.to_string()];
-                self.sets_unread =
-                    Retry::after(self.sets_unread.take(), failures, now + RETRY, heard);
+                failures.push(error.to_string());
             }
+        }
+        if !failures.is_empty() {
+            let new = self.sets_read.attempted(failures, now + RETRY);
+            heard.warnings.extend(new);
         }
         forget_what_came_back(&mut heard.events);
     }
@@ -390,14 +362,13 @@ impl Sources {
     ) {
         self.polled.clear();
         self.poll_due = None;
+        let is_unread = self.is_host_unread();
         let Some(watch) = &mut self.sets else {
-            self.sets_unread = None;
+            self.sets_read.end();
             return;
         };
-        if self.host_unread.is_some() {
-            let due = now + RETRY;
-            let warnings = Vec::new();
-            self.sets_unread = Some(Retry { due, warnings });
+        if is_unread {
+            self.sets_read.plan(now + RETRY);
             return;
         }
         let mut failures = Vec::new();
@@ -413,7 +384,8 @@ impl Sources {
             }
             Err(error) => failures.push(error.to_string()),
         }
-        self.sets_unread = Retry::after(self.sets_unread.take(), failures, now + RETRY, heard);
+        let new = self.sets_read.attempted(failures, now + RETRY);
+        heard.warnings.extend(new);
     }
 
     /// Returns true for a set of addresses, and looks at it again and again where nothing is announced of it.

@@ -56,8 +56,6 @@ pub(crate) enum Event {
     },
     /// The addresses of this host are these now.
     Host(HostAddresses),
-    /// The search for connections on addresses that have gone has failed, for this reason.
-    SearchFailed(String),
 }
 
 /// Command of the state to the loop.

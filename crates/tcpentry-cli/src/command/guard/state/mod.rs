@@ -191,8 +191,6 @@ impl Guard {
                 log.extend(entries);
             }
             Event::Host(host) => self.change_never(self.never.on(host)),
-            // Of a search there is nothing to know until it has succeeded.
-            Event::SearchFailed(_) => {}
         }
     }
 
