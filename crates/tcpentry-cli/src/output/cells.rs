@@ -8,7 +8,7 @@ use anstyle::Style;
 use itoa::Buffer;
 use tcpentry::{Endpoint, Method, Outcome, State};
 
-use super::address::write_endpoint;
+use super::text::{ENDPOINT_ROOM, FixedText};
 
 /// The cells of one row: texts without control characters, and their colours.
 #[derive(Clone, Debug, Default)]
@@ -125,7 +125,11 @@ impl Show for State {
 
 impl Show for Endpoint {
     fn show(self, out: &mut Vec<u8>) {
-        write_endpoint(self, out);
+        let mut place = [0; ENDPOINT_ROOM];
+        let mut text = FixedText::new(&mut place);
+        text.endpoint(self);
+        let length = text.len();
+        out.extend(&place[..length]);
     }
 }
 

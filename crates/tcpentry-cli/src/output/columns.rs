@@ -104,6 +104,12 @@ impl<W: Write> Columns<W> {
         Ok(())
     }
 
+    /// Writes whole lines, behind the rows so far.
+    pub(crate) fn lines(&mut self, lines: &[u8]) -> io::Result<()> {
+        self.flow()?;
+        self.out.write_all(lines)
+    }
+
     /// Writes the rows that are held back, and flushes.
     pub(crate) fn flush(&mut self) -> io::Result<()> {
         self.flow()?;

@@ -1,13 +1,14 @@
 //! Output: for people aligned and coloured, for scripts as tabs or JSON.
 
-mod address;
 #[cfg(feature = "tui")]
 pub(crate) mod amount;
 mod cells;
 mod columns;
 mod container;
 mod json;
+mod plain;
 mod row;
+mod text;
 mod units;
 mod view;
 
@@ -20,6 +21,7 @@ pub(crate) use cells::Cells;
 pub(crate) use columns::{ColumnSpec, Columns, columns_of_delete, columns_of_list};
 pub(crate) use container::ContainerLabel;
 pub(crate) use json::{DeletionObject, SocketObject, line, put_escaped};
+pub(crate) use plain::PlainRows;
 pub(crate) use row::{BETWEEN_HOLDERS, holder_of, user, user_name};
 #[cfg(feature = "tui")]
 pub(crate) use row::{holder, holder_name, shown_name};

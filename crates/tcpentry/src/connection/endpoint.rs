@@ -201,6 +201,11 @@ impl Pair {
         Self { interface, ..self }
     }
 
+    /// Makes it that of the socket that is bound to an interface, or to none.
+    pub(crate) const fn bind(&mut self, interface: Option<Interface>) {
+        self.interface = interface;
+    }
+
     /// Returns the connection as its peer sees it.
     #[must_use]
     pub(crate) const fn mirrored(self) -> Self {

@@ -93,10 +93,7 @@ fn fixed_part(reader: &mut Reader<'_>, into: &mut Connection) -> Option<()> {
     let _timer = reader.u8()?;
     let _retransmits = reader.u8()?;
     let ports = (reader.be16()?, reader.be16()?);
-    let addresses = (
-        address(family, reader.array()?)?,
-        address(family, reader.array()?)?,
-    );
+    let addresses = [reader.array()?, reader.array()?];
     let interface = Interface::new(reader.u32()?);
     let its_cookie = u64::from(reader.u32()?) | (u64::from(reader.u32()?) << 32);
     let _expires = reader.u32()?;
@@ -123,44 +120,54 @@ fn fixed_part(reader: &mut Reader<'_>, into: &mut Connection) -> Option<()> {
     *send_queue = reader.u32()?;
     *uid = reader.u32()?;
     *inode = Inode::new(reader.u32()?);
-    let (its_pair, is_mapped) = pair_of(its_state, addresses, ports)?;
-    *pair = its_pair.on(interface);
+    *mapped = match family {
+        AF_INET => {
+            *pair = pair_v4(its_state, addresses, ports);
+            false
+        }
+        AF_INET6 => pair_v6(its_state, addresses, ports, pair)?,
+        _ => return None,
+    };
+    pair.bind(interface);
     *cookie = Cookie::new(its_cookie)?;
     *state = its_state;
-    *mapped = is_mapped;
     (*mark, *cgroup, *mptcp, *mptcp_token, *v6only) = (None, None, None, None, None);
     (*info, *autobound) = (None, None);
     attributes.clear();
     Some(())
 }
 
-fn address(family: u8, bytes: [u8; 16]) -> Option<IpAddr> {
-    match (family, bytes) {
-        (AF_INET, [a, b, c, d, ..]) => Some(IpAddr::from([a, b, c, d])),
-        (AF_INET6, bytes) => Some(IpAddr::from(bytes)),
-        _ => None,
-    }
-}
-
-/// Returns the pair, and true for IPv4 in an IPv6 socket.
+/// Returns true unless a socket in this state has no peer, whatever address the kernel shows.
 ///
 /// A socket that is disconnected keeps its peer's address (Linux 6.18). When it is bound or listens
 /// after that, whatever the family, the stale address is still shown: it says nothing.
-fn pair_of(
+const fn is_connected(state: State, peer_port: u16) -> bool {
+    peer_port != 0 || !matches!(state, State::Listening | State::Closed)
+}
+
+/// Returns the pair of an IPv4 socket, whose addresses are the first four bytes.
+fn pair_v4(state: State, addresses: [[u8; 16]; 2], ports: (u16, u16)) -> Pair {
+    let [local, peer] = addresses.map(|[a, b, c, d, ..]| Ipv4Addr::new(a, b, c, d));
+    let peer = if is_connected(state, ports.1) {
+        peer
+    } else {
+        Ipv4Addr::UNSPECIFIED
+    };
+    Pair::v4(
+        SocketAddrV4::new(local, ports.0),
+        SocketAddrV4::new(peer, ports.1),
+    )
+}
+
+/// Reads the pair of an IPv6 socket, and returns true for IPv4 in it.
+fn pair_v6(
     state: State,
-    (local, peer): (IpAddr, IpAddr),
+    addresses: [[u8; 16]; 2],
     ports: (u16, u16),
-) -> Option<(Pair, bool)> {
-    let connected = ports.1 != 0 || !matches!(state, State::Listening | State::Closed);
-    if let (IpAddr::V4(local), IpAddr::V4(peer)) = (local, peer) {
-        let peer = if connected {
-            peer
-        } else {
-            Ipv4Addr::UNSPECIFIED
-        };
-        let end = |address, port| SocketAddrV4::new(address, port);
-        return Some((Pair::v4(end(local, ports.0), end(peer, ports.1)), false));
-    }
+    into: &mut Pair,
+) -> Option<bool> {
+    let [local, peer] = addresses.map(IpAddr::from);
+    let connected = is_connected(state, ports.1);
     let mapped = |address: IpAddr| address != address.to_canonical();
     let is_mapped = mapped(local) || (connected && mapped(peer));
     // A socket bound to ::ffff:a.b.c.d has the peer `::`: "none" is of the other end's family.
@@ -181,8 +188,8 @@ fn pair_of(
     } else {
         Endpoint::new(Ipv6Addr::UNSPECIFIED.into(), ports.1)
     };
-    let pair = Pair::new(local, peer).ok()?;
-    Some((pair, is_mapped && pair.is_ipv4()))
+    *into = Pair::new(local, peer).ok()?;
+    Some(is_mapped && into.is_ipv4())
 }
 
 /// Reads a `struct rtattr`: a length that counts itself, a number, the value, padding.

@@ -5,9 +5,9 @@
 
 use tcpentry::{Attribution, Connection, TcpTable};
 
-use super::{ListWriter, columns};
+use super::ListWriter;
 use crate::args::ShowArgs;
-use crate::output::{Cells, Columns, Shape, View};
+use crate::output::{Shape, View};
 use crate::tables::NamespaceTable;
 
 /// Returns what `tcpentry list` prints of these rows for scripts.
@@ -33,8 +33,7 @@ pub fn rows_as_tabs(rows: &[Connection]) -> Vec<u8> {
     let mut view = View::without_identities(&show, false, shape, &table);
     let mut attribution = Attribution::new();
     let mut out = Vec::new();
-    let lines = Columns::new(&mut out, shape, columns(Some(&view)), true);
-    let mut to = ListWriter::Lines(lines, Cells::default());
+    let mut to = ListWriter::new(&mut out, shape, Some(&view), true);
     for row in rows {
         let added = to.add(&mut view, row, &mut attribution);
         assert!(added.is_ok(), "nothing else is read, and a Vec takes it");

@@ -3,7 +3,7 @@
 #[cfg(feature = "bench-internals")]
 pub(crate) mod bench;
 
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 
 use tcpentry::filter::Truth;
 use tcpentry::{Attribution, Connection, Error, State, States};
@@ -12,8 +12,7 @@ use super::explain;
 use crate::args::ListArgs;
 use crate::exit::Exit;
 use crate::message::{notice, print_error, print_failure, print_hint, print_hints};
-use crate::output::{Cells, ColumnSpec, Columns, Shape, View, columns_of_list, line, stdout};
-use crate::stream::Stdout;
+use crate::output::{Cells, Columns, PlainRows, Shape, View, columns_of_list, line, stdout};
 use crate::tables::selection::{self, FilterInput, Hosts, SelectionError};
 use crate::tables::{self, NamespaceTable, mentions, rows, sets};
 use crate::usage;
@@ -90,14 +89,14 @@ fn list(args: &ListArgs) -> Result<Exit, ListError> {
         }
         views.push(View::new(&args.show, args.id, shape, table));
     }
-    let mut writer = ListWriter::new(args, shape, views.first());
+    let mut writer = ListWriter::new(stdout(), shape, views.first(), !args.output.no_header);
     let (mut hidden, mut is_empty) = (0, true);
     let queries: Vec<_> = selections
         .iter()
         .map(|selection| selection::query(selection, &args.show))
         .collect();
     let dumps = tables.iter_mut().zip(&queries).collect();
-    let failures = rows::each_row(dumps, |index, row| {
+    let listed = rows::each_row(dumps, |index, row| {
         match selections[index].judge(row, &mut attribution)? {
             Truth::True => {
                 is_empty = false;
@@ -107,8 +106,10 @@ fn list(args: &ListArgs) -> Result<Exit, ListError> {
             Truth::False | Truth::Unknown => {}
         }
         Ok::<_, ListError>(())
-    })?;
+    });
+    // Also what was read before a failure.
     writer.flush()?;
+    let failures = listed?;
     for line in mentions::partly_seen(&attribution) {
         print_error(&line);
     }
@@ -168,54 +169,76 @@ fn count_listeners(
 /// The form in which rows are written.
 enum ListWriter<W: Write> {
     Lines(Columns<W>, Cells),
+    /// The lines of most rows; the others are written by the rest of it.
+    Plain(PlainRows, Columns<W>, Cells),
     Json(W),
 }
 
-impl ListWriter<BufWriter<Stdout>> {
-    fn new(args: &ListArgs, shape: Shape, view: Option<&View>) -> Self {
+impl<W: Write> ListWriter<W> {
+    fn new(out: W, shape: Shape, view: Option<&View>, header: bool) -> Self {
         if shape == Shape::Json {
-            Self::Json(stdout())
+            return Self::Json(out);
+        }
+        let mut specs = columns_of_list();
+        let plain = specs.len();
+        specs.extend(view.map(View::columns).unwrap_or_default());
+        let is_plain = shape == Shape::Tabs && specs.len() == plain;
+        let columns = Columns::new(out, shape, specs, header);
+        if is_plain {
+            Self::Plain(PlainRows::new(), columns, Cells::default())
         } else {
-            let header = !args.output.no_header;
-            let columns = Columns::new(stdout(), shape, columns(view), header);
             Self::Lines(columns, Cells::default())
         }
     }
-}
 
-impl<W: Write> ListWriter<W> {
     fn add(
         &mut self,
         view: &mut View,
         connection: &Connection,
         attribution: &mut Attribution,
     ) -> Result<(), ListError> {
-        match self {
-            Self::Lines(columns, cells) => {
-                cells.clear();
-                cells.put(connection.state);
-                cells.put(connection.recv_queue);
-                cells.put(connection.send_queue);
-                view.put_local(&connection.pair, cells);
-                cells.put(connection.peer());
-                view.put(Some(connection), attribution, cells)?;
-                columns.row(cells)?;
+        let (columns, cells) = match self {
+            Self::Json(out) => {
+                line(out, &view.object(connection, attribution)?)?;
+                return Ok(());
             }
-            Self::Json(out) => line(out, &view.object(connection, attribution)?)?,
-        }
+            Self::Plain(plain, columns, cells) => {
+                if plain.add(connection) {
+                    if plain.is_full() {
+                        write_plain(plain, columns)?;
+                    }
+                    return Ok(());
+                }
+                write_plain(plain, columns)?;
+                (columns, cells)
+            }
+            Self::Lines(columns, cells) => (columns, cells),
+        };
+        cells.clear();
+        cells.put(connection.state);
+        cells.put(connection.recv_queue);
+        cells.put(connection.send_queue);
+        view.put_local(&connection.pair, cells);
+        cells.put(connection.peer());
+        view.put(Some(connection), attribution, cells)?;
+        columns.row(cells)?;
         Ok(())
     }
 
     fn flush(&mut self) -> io::Result<()> {
         match self {
             Self::Lines(columns, _) => columns.flush(),
+            Self::Plain(plain, columns, _) => {
+                write_plain(plain, columns)?;
+                columns.flush()
+            }
             Self::Json(out) => out.flush(),
         }
     }
 }
 
-fn columns(view: Option<&View>) -> Vec<ColumnSpec> {
-    let mut columns = columns_of_list();
-    columns.extend(view.map(View::columns).unwrap_or_default());
-    columns
+fn write_plain<W: Write>(plain: &mut PlainRows, columns: &mut Columns<W>) -> io::Result<()> {
+    let written = columns.lines(plain.lines());
+    plain.clear();
+    written
 }
