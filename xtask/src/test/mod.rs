@@ -5,8 +5,11 @@ mod library;
 mod needs;
 mod skipped;
 
+use std::env;
+use std::num::NonZero;
 use std::path::PathBuf;
 use std::process::Command;
+use std::thread;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
@@ -78,6 +81,11 @@ fn run_steps(steps: &mut Steps, missing: Missing) -> Result<()> {
 fn tests(steps: &mut Steps, namespace: Namespace, skips: &SkipLog) -> Result<()> {
     let mut tests = namespace.enter(&cargo("test --workspace --locked --offline".split(' ')));
     tests.env(skipped::VARIABLE, skips.path());
+    if env::var_os(THREADS).is_none() {
+        // Most tests wait longer for other processes than they compute.
+        let processors = thread::available_parallelism().map_or(1, NonZero::get);
+        tests.env(THREADS, (2 * processors).to_string());
+    }
     let result = steps.command("tests", tests);
     steps.skipped = Some(skips.report()?);
     result
@@ -102,6 +110,8 @@ fn manual_pages_are_well_formed() -> Result<()> {
     }
     Ok(())
 }
+
+const THREADS: &str = "RUST_TEST_THREADS";
 
 /// The steps so far, and the message at the end.
 struct Steps {

@@ -99,16 +99,18 @@ fn list(args: &ListArgs) -> Result<Exit, ListError> {
     let listed = rows::each_row(dumps, |index, row| {
         match selections[index].judge(row, &mut attribution)? {
             Truth::True => {
-                is_empty = false;
                 writer.add(&mut views[index], row, &mut attribution)?;
+                is_empty = false;
             }
             Truth::Hidden => hidden += 1,
             Truth::False | Truth::Unknown => {}
         }
         Ok::<_, ListError>(())
     });
-    // Also what was read before a failure.
-    writer.flush()?;
+    // Also what was read before a failure; a header alone would look like an empty table.
+    if listed.is_ok() || !is_empty {
+        writer.flush()?;
+    }
     let failures = listed?;
     for line in mentions::partly_seen(&attribution) {
         print_error(&line);
