@@ -73,7 +73,7 @@ fn main() -> ExitCode {
             .and_then(|options| dist::run(&options)),
         ["install", ref options @ ..] => install::Options::parse(options)
             .map_err(with_help)
-            .and_then(|options| install::run(&options)),
+            .and_then(|options| install::run(&options, &install::build::Recipe::default())),
         _ => Err(anyhow::anyhow!(
             "no such command: {}\n\n{HELP}",
             args.join(" ")

@@ -50,6 +50,7 @@ fn recipe(release: &Release) -> Result<Recipe> {
     let path = std::env::join_paths(std::iter::once(tools).chain(std::env::split_paths(&path)))?;
     Ok(Recipe {
         is_auditable: true,
+        is_for_tests: false,
         target: Some(release.folder.join("build")),
         variables: vec![
             ("PATH", path),

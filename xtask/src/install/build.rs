@@ -52,11 +52,22 @@ pub(crate) struct Recipe {
     pub(crate) is_auditable: bool,
     /// The target folder, if not cargo's.
     pub(crate) target: Option<PathBuf>,
+    /// Set for the profile `dev`, most of which the tests have built already.
+    pub(crate) is_for_tests: bool,
     /// Further variables of the environment.
     pub(crate) variables: Vec<(&'static str, OsString)>,
 }
 
 impl Recipe {
+    /// Returns the name of the profile, and that of its folder.
+    const fn profile(&self) -> (&'static str, &'static str) {
+        if self.is_for_tests {
+            ("dev", "debug")
+        } else {
+            ("release", "release")
+        }
+    }
+
     fn cargo(&self, words: &str) -> Command {
         let subcommand = self.is_auditable.then_some("auditable");
         let mut command = cargo(subcommand.into_iter().chain(words.split(' ')));
@@ -70,10 +81,11 @@ impl Recipe {
 
 /// Builds the programs and the C library.
 pub(crate) fn run(recipe: &Recipe) -> Result<Built> {
-    let programs = "build --release --locked --package tcpentry-cli --package tcpentry-wine";
-    command::run(&mut recipe.cargo(programs))?;
-    let mut library = recipe
-        .cargo("rustc --release --locked --package iphlpapi --lib -- --print native-static-libs");
+    let (profile, folder) = recipe.profile();
+    let programs = "--locked --package tcpentry-cli --package tcpentry-wine";
+    command::run(&mut recipe.cargo(&format!("build --profile {profile} {programs}")))?;
+    let library = "--locked --package iphlpapi --lib -- --print native-static-libs";
+    let mut library = recipe.cargo(&format!("rustc --profile {profile} {library}"));
     // What rustc prints is repeated by cargo when there is nothing to compile; colours would hide it.
     library.env("CARGO_TERM_COLOR", "never");
     println!("+ {}", command::shown(&library));
@@ -90,7 +102,7 @@ pub(crate) fn run(recipe: &Recipe) -> Result<Built> {
         Some(target) => target.clone(),
         None => command::target_folder()?,
     };
-    let mut built = Built::in_folder(&target.join("release"), Some(native))?;
+    let mut built = Built::in_folder(&target.join(folder), Some(native))?;
     if let Some(library) = &mut built.library {
         library.shared = versioned(library)?;
         library.archive = stripped(&library.archive)?;

@@ -15,7 +15,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::command;
 use crate::generate;
-use build::{Built, Library};
+use build::{Built, Library, Recipe};
 
 /// The destination of an installation.
 #[derive(Debug, Eq, PartialEq)]
@@ -119,9 +119,9 @@ fn path(name: &str, value: &str) -> Result<PathBuf> {
     Ok(Path::new(value).components().collect())
 }
 
-/// Builds, and installs every file.
-pub(crate) fn run(options: &Options) -> Result<()> {
-    let built = build::run(&build::Recipe::default())?;
+/// Builds as the recipe says, and installs every file.
+pub(crate) fn run(options: &Options, recipe: &Recipe) -> Result<()> {
+    let built = build::run(recipe)?;
     place(&built, options)?;
     if built.wine_dlls.is_empty() {
         println!(

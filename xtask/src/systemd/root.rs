@@ -18,7 +18,8 @@ impl Stage {
     /// Builds a release, and installs it below the folder.
     pub(super) fn install(folder: &Path) -> Result<Self> {
         let _ = fs::remove_dir_all(folder);
-        install::run(&install::Options::below(folder, Path::new("/usr")))?;
+        let options = install::Options::below(folder, Path::new("/usr"));
+        install::run(&options, &install::build::Recipe::default())?;
         Ok(Self(folder.to_owned()))
     }
 }

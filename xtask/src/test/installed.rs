@@ -9,16 +9,20 @@ use anyhow::{Context, Result, bail};
 
 use super::library;
 use crate::command::{self, program};
-use crate::install;
+use crate::install::{self, build::Recipe};
 use crate::namespace::Namespace;
 
 /// Installs into a temporary folder, twice, and uses the result.
 pub(super) fn works(namespace: Namespace) -> Result<()> {
     let folder = Folder::create()?;
     let options = install::Options::at(&folder.0);
-    install::run(&options)?;
+    let recipe = Recipe {
+        is_for_tests: true,
+        ..Recipe::default()
+    };
+    install::run(&options, &recipe)?;
     // Again, over what is there.
-    install::run(&options)?;
+    install::run(&options, &recipe)?;
     for part in PARTS {
         if !folder.0.join(part).exists() {
             bail!("{part} was not installed");
