@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
 use super::state::Event;
-use super::thread::{Answer, ServiceThread};
+use super::thread::{ServiceThread, ThreadAnswer};
 
 /// A name that is looked up again and again.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -29,7 +29,7 @@ impl WatchedName {
 /// Starts the thread, which takes each list of names in place of the one before; `wake` is called after each answer.
 pub(super) fn start(
     lists: Receiver<Vec<WatchedName>>,
-    answers: Sender<Answer>,
+    answers: Sender<ThreadAnswer>,
     wake: impl Fn() + Send + 'static,
 ) -> io::Result<ServiceThread> {
     ServiceThread::start("tcpentry-names", wake, move |wake| {
@@ -57,7 +57,7 @@ pub(super) fn start(
                 let addresses = found.map(|all| all.map(|it| it.ip()).collect());
                 *due = Instant::now() + name.every;
                 let answer = Event::Name(name.name.clone(), addresses.unwrap_or_default());
-                if answers.send(Answer::Event(answer)).is_err() {
+                if answers.send(ThreadAnswer::Event(answer)).is_err() {
                     return;
                 }
                 wake();

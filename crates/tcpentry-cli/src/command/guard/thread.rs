@@ -9,7 +9,7 @@ use std::thread::{Builder, JoinHandle};
 use super::state::Event;
 
 /// Answer of a thread to the loop.
-pub(super) enum Answer {
+pub(super) enum ThreadAnswer {
     /// Something that the state is to hear.
     Event(Event),
     /// The local addresses of connections that are on no device, or the reason why they could not be searched for.

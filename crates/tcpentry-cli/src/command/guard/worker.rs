@@ -9,7 +9,7 @@ use tcpentry::{Connection, Error};
 
 use super::look::{describe, find_missing, look};
 use super::state::{Done, Event, FoundConnection, StateCommand};
-use super::thread::{Answer, ServiceThread};
+use super::thread::{ServiceThread, ThreadAnswer};
 use crate::command::delete::interrupt::Interrupt;
 use crate::command::delete::selector::SelectedTable;
 
@@ -35,7 +35,7 @@ struct Round {
 /// Starts the thread. It ends with the channel of its tasks; `wake` is called after each answer.
 pub(super) fn start(
     tasks: Receiver<WorkerTask>,
-    answers: Sender<Answer>,
+    answers: Sender<ThreadAnswer>,
     interrupt: Interrupt,
     wake: impl Fn() + Send + 'static,
 ) -> io::Result<ServiceThread> {
@@ -103,7 +103,7 @@ impl TaskQueue {
 }
 
 impl TableWorker {
-    fn answer(&mut self, task: WorkerTask) -> Option<Answer> {
+    fn answer(&mut self, task: WorkerTask) -> Option<ThreadAnswer> {
         match task {
             WorkerTask::Do(StateCommand::Look {
                 id,
@@ -122,7 +122,7 @@ impl TableWorker {
                     self.rounds.insert((id, round), Round { rule, scans });
                     looked
                 });
-                Some(Answer::Event(Event::Looked { id, round, looked }))
+                Some(ThreadAnswer::Event(Event::Looked { id, round, looked }))
             }
             WorkerTask::Do(StateCommand::Delete {
                 id,
@@ -137,7 +137,7 @@ impl TableWorker {
                     }
                     None => Default::default(),
                 };
-                Some(Answer::Event(Event::Done {
+                Some(ThreadAnswer::Event(Event::Done {
                     id,
                     round,
                     rule,
@@ -152,7 +152,7 @@ impl TableWorker {
             WorkerTask::Do(StateCommand::Log(_)) => None,
             WorkerTask::FindMissing => {
                 let missing = find_missing().map_err(|error| error.to_string());
-                Some(Answer::Searched(missing))
+                Some(ThreadAnswer::Searched(missing))
             }
         }
     }

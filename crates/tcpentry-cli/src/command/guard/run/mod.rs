@@ -31,7 +31,7 @@ use super::service::journal::{EventLog, LogRecord, Priority};
 use super::service::notify::Notifier;
 use super::state::rule::RuleState;
 use super::state::{Event, Guard, StateCommand};
-use super::thread::{Answer, ServiceThread};
+use super::thread::{ServiceThread, ThreadAnswer};
 use super::worker::{self, WorkerTask};
 use crate::args::GuardRunArgs;
 use crate::command::delete::interrupt::Interrupt;
@@ -86,7 +86,7 @@ struct Service {
     reloading: UnixStream,
     answered: UnixStream,
     tasks: Option<Sender<WorkerTask>>,
-    answers: Receiver<Answer>,
+    answers: Receiver<ThreadAnswer>,
     names: Sender<Vec<WatchedName>>,
     worker: Option<ServiceThread>,
     resolver: ServiceThread,
@@ -332,8 +332,8 @@ impl Service {
     fn take_answers(&mut self, now: Instant) {
         while !self.sources.is_host_unread() {
             match self.answers.try_recv() {
-                Ok(Answer::Event(event)) => self.guard.apply(event, now),
-                Ok(Answer::Searched(missing)) => {
+                Ok(ThreadAnswer::Event(event)) => self.guard.apply(event, now),
+                Ok(ThreadAnswer::Searched(missing)) => {
                     let heard = self.sources.searched(missing, now);
                     self.take(heard, now);
                 }
@@ -427,7 +427,7 @@ impl Service {
         }
         let now = Instant::now();
         while let Ok(answer) = self.answers.try_recv() {
-            if let Answer::Event(event) = answer {
+            if let ThreadAnswer::Event(event) = answer {
                 self.guard.apply(event, now);
             }
         }

@@ -1,4 +1,4 @@
-//! What the service tells about itself: to its manager, in the file of metrics, and to who asks for its status.
+//! Reports about the service: to its manager, in the file of metrics, and to who asks for its status.
 
 use std::path::Path;
 use std::time::{Instant, SystemTime};
