@@ -49,7 +49,7 @@ fn run_steps(steps: &mut Steps, missing: Missing) -> Result<()> {
         cargo("test --workspace --no-run --locked".split(' ')),
     )?;
     // They read the sources alone, and what they find need not wait for all others.
-    let house = "test -p xtask --test house --test circles --locked --offline";
+    let house = "test --workspace --test house --test circles --locked --offline";
     steps.command("the house's rules", cargo(house.split(' ')))?;
     let skips = SkipLog::create()?;
     tests(steps, namespace, &skips)?;
