@@ -170,9 +170,12 @@ fn count_listeners(
 
 /// The form in which rows are written.
 enum ListWriter<W: Write> {
-    Lines(Columns<W>, Cells),
-    /// The lines of most rows; the others are written by the rest of it.
-    Plain(PlainRows, Columns<W>, Cells),
+    Lines {
+        columns: Columns<W>,
+        cells: Cells,
+        /// Set where most rows need no cells.
+        plain: Option<PlainRows>,
+    },
     Json(W),
 }
 
@@ -185,11 +188,10 @@ impl<W: Write> ListWriter<W> {
         let plain = specs.len();
         specs.extend(view.map(View::columns).unwrap_or_default());
         let is_plain = shape == Shape::Tabs && specs.len() == plain;
-        let columns = Columns::new(out, shape, specs, header);
-        if is_plain {
-            Self::Plain(PlainRows::new(), columns, Cells::default())
-        } else {
-            Self::Lines(columns, Cells::default())
+        Self::Lines {
+            columns: Columns::new(out, shape, specs, header),
+            cells: Cells::default(),
+            plain: is_plain.then(PlainRows::new),
         }
     }
 
@@ -199,23 +201,26 @@ impl<W: Write> ListWriter<W> {
         connection: &Connection,
         attribution: &mut Attribution,
     ) -> Result<(), ListError> {
-        let (columns, cells) = match self {
+        let (columns, cells, plain) = match self {
             Self::Json(out) => {
                 line(out, &view.object(connection, attribution)?)?;
                 return Ok(());
             }
-            Self::Plain(plain, columns, cells) => {
-                if plain.add(connection) {
-                    if plain.is_full() {
-                        write_plain(plain, columns)?;
-                    }
-                    return Ok(());
-                }
-                write_plain(plain, columns)?;
-                (columns, cells)
-            }
-            Self::Lines(columns, cells) => (columns, cells),
+            Self::Lines {
+                columns,
+                cells,
+                plain,
+            } => (columns, cells, plain),
         };
+        if let Some(plain) = plain {
+            let is_added = plain.add(connection);
+            if plain.is_full() || !is_added {
+                write_plain(plain, columns)?;
+            }
+            if is_added {
+                return Ok(());
+            }
+        }
         cells.clear();
         cells.put(connection.state);
         cells.put(connection.recv_queue);
@@ -229,9 +234,10 @@ impl<W: Write> ListWriter<W> {
 
     fn flush(&mut self) -> io::Result<()> {
         match self {
-            Self::Lines(columns, _) => columns.flush(),
-            Self::Plain(plain, columns, _) => {
-                write_plain(plain, columns)?;
+            Self::Lines { columns, plain, .. } => {
+                if let Some(plain) = plain {
+                    write_plain(plain, columns)?;
+                }
                 columns.flush()
             }
             Self::Json(out) => out.flush(),

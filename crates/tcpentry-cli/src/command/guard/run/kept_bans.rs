@@ -75,14 +75,13 @@ impl KeptBans {
         });
         self.next = now + PAUSE;
         let had_failed = !self.writing.failures().is_empty();
-        let has_failed = failures.is_some();
         let failures = failures.into_iter().collect();
         let new = self.writing.attempted(failures, now + RETRY).pop();
-        if let Some(failure) = new {
-            return Some((Priority::Error, failure));
-        }
-        (had_failed && !has_failed)
-            .then(|| (Priority::Notice, format!("{path} has all bans again")))
+        let new = new.map(|failure| (Priority::Error, failure));
+        let is_well_again = had_failed && self.writing.failures().is_empty();
+        new.or_else(|| {
+            is_well_again.then(|| (Priority::Notice, format!("{path} has all bans again")))
+        })
     }
 
     /// Returns what has failed, and is tried again.

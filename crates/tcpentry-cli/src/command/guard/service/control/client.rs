@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+use rustix::net::SocketAddrUnix;
 
-use super::GROUP;
 use super::request::{ControlReply, RequestKind};
+use super::{GROUP, unix_socket};
 use crate::exit::Exit;
 
 /// Asks the service, and returns its reply, which is no error.
@@ -86,12 +86,7 @@ fn exchange(path: &Path, text: &str, end: Instant, is_sent: &mut bool) -> io::Re
 
 /// Connects to the service; where its queue is full, waits no longer than until then.
 fn connect(path: &Path, end: Instant) -> io::Result<UnixStream> {
-    let socket = rustix::net::socket_with(
-        AddressFamily::UNIX,
-        SocketType::STREAM,
-        SocketFlags::CLOEXEC | SocketFlags::NONBLOCK,
-        None,
-    )?;
+    let socket = unix_socket()?;
     let address = SocketAddrUnix::new(path)?;
     while let Err(errno) = rustix::net::connect(&socket, &address) {
         let error = io::Error::from(errno);

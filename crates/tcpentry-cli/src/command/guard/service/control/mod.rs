@@ -8,7 +8,11 @@ mod client;
 mod request;
 mod server;
 
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
+
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketFlags, SocketType};
 
 use super::folder;
 
@@ -19,6 +23,12 @@ pub(crate) use server::{Control, ControlRequest, MAX_CHANGES};
 /// Returns the path at which the service listens: in the folder that systemd has made for it, if there is one.
 pub(crate) fn server_path() -> PathBuf {
     folder::of_variable("RUNTIME_DIRECTORY", FOLDER).join("guard.sock")
+}
+
+/// Makes a socket of either side, which waits for nothing.
+fn unix_socket() -> Result<OwnedFd, Errno> {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)
 }
 
 /// The path at which the service is asked.

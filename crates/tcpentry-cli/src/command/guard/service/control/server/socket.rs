@@ -9,10 +9,10 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
-use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+use rustix::net::SocketAddrUnix;
 
-use super::super::GROUP;
 use super::super::caller::Caller;
+use super::super::{GROUP, unix_socket};
 
 /// The socket at which the service listens.
 #[derive(Debug)]
@@ -33,12 +33,7 @@ impl ControlSocket {
         }
         let lock = lock(path)?;
         remove_stale(path)?;
-        let socket = rustix::net::socket_with(
-            AddressFamily::UNIX,
-            SocketType::STREAM,
-            SocketFlags::CLOEXEC | SocketFlags::NONBLOCK,
-            None,
-        )?;
+        let socket = unix_socket()?;
         // The file begins with these rights, and gets more only once its group is right.
         rustix::fs::fchmod(&socket, Mode::RUSR | Mode::WUSR)?;
         rustix::net::bind(&socket, &SocketAddrUnix::new(path)?)?;
@@ -113,12 +108,7 @@ fn file_at(path: &Path) -> io::Result<(u64, u64)> {
 
 /// Connects without waiting.
 pub(super) fn connect(path: &Path) -> Result<OwnedFd, Errno> {
-    let socket = rustix::net::socket_with(
-        AddressFamily::UNIX,
-        SocketType::STREAM,
-        SocketFlags::CLOEXEC | SocketFlags::NONBLOCK,
-        None,
-    )?;
+    let socket = unix_socket()?;
     rustix::net::connect(&socket, &SocketAddrUnix::new(path)?)?;
     Ok(socket)
 }
