@@ -87,7 +87,7 @@ fn tests(steps: &mut Steps, namespace: Namespace, skips: &SkipLog) -> Result<()>
     if env::var_os(THREADS).is_none() {
         // Most tests wait longer for other processes than they compute.
         let processors = thread::available_parallelism().map_or(1, NonZero::get);
-        tests.env(THREADS, (2 * processors).to_string());
+        tests.env(THREADS, (processors + 1).to_string());
     }
     let result = steps.command("tests", tests);
     steps.skipped = Some(skips.report()?);
